@@ -1,0 +1,39 @@
+# lockkeeper_module(NAME): the sources below harness/NAME become the static library lockkeeper_NAME, and its
+# *_test.cpp the program NAME_test. Each module links what stands before it, so a wrong include fails to link too.
+set(LOCKKEEPER_LIBRARIES_SO_FAR "")
+
+add_library(lockkeeper_options INTERFACE)
+target_include_directories(lockkeeper_options INTERFACE ${CMAKE_SOURCE_DIR}/harness)
+target_compile_options(lockkeeper_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+target_compile_definitions(lockkeeper_options INTERFACE LOCKKEEPER_VERSION="${PROJECT_VERSION}")
+target_link_libraries(
+  lockkeeper_options
+  INTERFACE Threads::Threads Boost::headers Boost::program_options fmt::fmt yaml-cpp nlohmann_json::nlohmann_json
+            tl::expected ZLIB::ZLIB PkgConfig::PQXX PkgConfig::PQ PkgConfig::XXHASH PkgConfig::ZSTD pg_query)
+
+function(lockkeeper_module name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/harness/${name}/*.cpp)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
+  if(NOT sources)
+    return()
+  endif()
+  add_library(lockkeeper_${name} STATIC ${sources})
+  target_link_libraries(lockkeeper_${name} PUBLIC ${LOCKKEEPER_LIBRARIES_SO_FAR} lockkeeper_options)
+  list(PREPEND LOCKKEEPER_LIBRARIES_SO_FAR lockkeeper_${name})
+  set(LOCKKEEPER_LIBRARIES_SO_FAR ${LOCKKEEPER_LIBRARIES_SO_FAR} PARENT_SCOPE)
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE lockkeeper_${name} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE LOCKKEEPER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                                    LOCKKEEPER_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_property(TEST ${name} PROPERTY TIMEOUT 900)
+  endif()
+endfunction()
+
+function(lockkeeper_program name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE ${LOCKKEEPER_LIBRARIES_SO_FAR})
+endfunction()

@@ -1,0 +1,43 @@
+#include "base/hash.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <cstdint>
+#include <new>
+
+namespace lockkeeper {
+
+struct Hasher::State {
+  XXH3_state_t* xxh = XXH3_createState();
+  State() {
+    if (xxh == nullptr) throw std::bad_alloc();
+    XXH3_128bits_reset(xxh);
+  }
+  ~State() { XXH3_freeState(xxh); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+};
+
+Hasher::Hasher() : m_state(std::make_unique<State>()) {}
+Hasher::~Hasher() = default;
+
+Hasher& Hasher::add(std::string_view bytes) {
+  XXH3_128bits_update(m_state->xxh, bytes.data(), bytes.size());
+  return *this;
+}
+
+Hasher& Hasher::add_field(std::string_view field) {
+  const std::uint64_t size = field.size();
+  XXH3_128bits_update(m_state->xxh, &size, sizeof size);
+  return add(field);
+}
+
+std::string Hasher::hex() const {
+  const XXH128_hash_t hash = XXH3_128bits_digest(m_state->xxh);
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+std::string hash_hex(std::string_view bytes) { return Hasher().add(bytes).hex(); }
+
+}  // namespace lockkeeper

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/state.h"
+#include "record/record.h"
+#include "sql/source.h"
+#include "sql/statement.h"
+
+/// The seam: a rehearsal knows instances, sessions and states, not which server stands behind them.
+namespace lockkeeper::engine {
+
+/// One side to be run, in a new session.
+struct SideRequest {
+  record::Side side = record::Side::up;
+  const sql::Source* source = nullptr;
+  const std::vector<sql::Statement>* statements = nullptr;
+  record::TransactionShape shape = record::TransactionShape::one_transaction;
+  std::string shape_reason;
+  std::chrono::milliseconds statement_timeout{0};  ///< 0: none
+  bool observe = true;                             ///< false: apply only, as fast as may be
+};
+
+struct SideOutcome {
+  record::SideRun run;
+  Touched touched;
+};
+
+/// The answer to a query, as text.
+struct Answer {
+  std::optional<record::SqlError> error;
+  std::vector<std::vector<std::optional<std::string>>> rows;
+
+  /// Rows joined by "; ", columns by ", ", NULL as "NULL".
+  std::string text() const;
+};
+
+struct QueryRequest {
+  std::string sql;
+  std::vector<std::optional<std::string>> parameters;
+};
+
+/// Where a snapshot lies: a directory (a server of ours) or a template database (an existing server).
+struct Image {
+  std::filesystem::path directory;
+  std::string database;
+};
+
+/// A running disposable database. Destroying it stops the server and removes its directory.
+class Instance {
+ public:
+  virtual ~Instance() = default;
+
+  virtual const record::ServerInfo& server() const = 0;
+
+  /// Restores one fixture (.sql, .csv, dumps; .gz and .zst) or fails with what and where.
+  virtual Result<void> load_fixture(const std::string& path, const std::string& table) = 0;
+  /// Runs SQL of the scenario's `init`; `name` says where it stands, for messages.
+  virtual Result<void> execute(const std::string& sql, const Location& location) = 0;
+  /// ANALYZE over the whole database.
+  virtual Result<void> analyze() = 0;
+
+  /// Runs a side in a new session, the last statement's end awaited; SQL errors are part of the outcome. A Failure
+  /// means that the instance itself is lost or that we were interrupted.
+  virtual Result<SideOutcome> run_side(const SideRequest& request) = 0;
+
+  /// The whole state. Hashes of tables that `touched` clears are taken over from `previous` (null: read everything).
+  virtual Result<State> read_state(const State* previous, const Touched& touched) = 0;
+
+  /// Puts sequences back where `state` has them.
+  virtual Result<void> restore_sequences(const State& state) = 0;
+
+  /// How many rows of `table` each side has alone or otherwise, by key, and a sample: `base` is a second instance
+  /// of the same engine. Only tables with a primary or unique key have an answer.
+  virtual Result<std::optional<record::DataDifference>> compare_rows(Instance& base, const std::string& table) = 0;
+
+  /// Constraints whose rows break them, among those that claim to hold, on the touched tables.
+  virtual Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched) = 0;
+
+  /// A query in a transaction that is rolled back.
+  virtual Result<Answer> try_query(const QueryRequest& request) = 0;
+
+  /// Evaluates one expectation against the catalog or by trial: held, what was found, SQLSTATE.
+  struct Held {
+    bool held = false;
+    std::string found;
+    std::string sqlstate;
+  };
+  virtual Result<Held> check_column(const std::string& column, const std::optional<bool>& nullable,
+                                    const std::optional<std::string>& type,
+                                    const std::optional<std::string>& default_value, bool exists) = 0;
+  virtual Result<Held> check_constraint(const std::string& constraint, const std::optional<std::string>& on_delete,
+                                        const std::optional<std::string>& on_update,
+                                        const std::optional<bool>& validated, bool exists) = 0;
+  virtual Result<Held> check_index(const std::string& index, const std::vector<std::string>& columns,
+                                   const std::optional<bool>& unique, const std::optional<bool>& valid,
+                                   bool exists) = 0;
+
+  /// The plan of a query, not executed.
+  struct Planned {
+    std::optional<record::SqlError> error;
+    record::QueryPlan plan;
+  };
+  virtual Result<Planned> plan(const QueryRequest& request) = 0;
+  /// Time of one execution as the server measures it, in milliseconds.
+  virtual Result<double> time_query(const QueryRequest& request) = 0;
+  /// Does the query, run under other plans, give another answer (ties under LIMIT)?
+  virtual Result<bool> is_ambiguous(const QueryRequest& request) = 0;
+
+  /// Stops the server cleanly and moves what it held to `image` (an empty path below our own directory, or a
+  /// template database); the instance is over then.
+  virtual Result<Image> save(const std::filesystem::path& directory) = 0;
+
+  /// Leaves the server running when we are gone; returns the line that connects to it.
+  virtual Result<std::string> keep() = 0;
+};
+
+/// Loading trades everything for speed (no WAL where it can be left out); rehearsing writes WAL as production does.
+enum class Purpose { load, rehearse };
+
+/// A kind of server that instances can be had of.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// All of the server that a snapshot depends on: kind, version, settings, architecture.
+  virtual std::string fingerprint() const = 0;
+  /// False where images cannot live in the store (an existing server).
+  virtual bool images_are_directories() const = 0;
+  virtual const record::ServerInfo& server() const = 0;
+
+  /// Makes the image of an empty database in an empty directory of ours (initdb; template0 on an existing server).
+  virtual Result<Image> make_empty(const std::filesystem::path& directory, const std::string& database) = 0;
+  /// An instance that starts from a copy of the image.
+  virtual Result<std::unique_ptr<Instance>> restore(const Image& image, const std::string& database,
+                                                    Purpose purpose) = 0;
+};
+
+}  // namespace lockkeeper::engine

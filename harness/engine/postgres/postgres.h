@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace lockkeeper::engine::postgres {
+
+/// Server binaries of one version.
+struct Binaries {
+  std::filesystem::path directory;  ///< holds postgres and initdb
+  int major = 0;                    ///< 15
+  std::string version;              ///< "15.20"
+};
+
+/// Where to look: a directory named by the user, else pg_config, /usr/lib/postgresql/*/bin, PATH; newest first, each
+/// version once. Directories without a working postgres and initdb are passed over.
+std::vector<Binaries> find_binaries(const std::optional<std::filesystem::path>& named);
+
+/// The account that servers run as: our own, or, as root, an unprivileged one (postgres, else the owner of the
+/// sudo session, else nobody).
+struct Account {
+  std::string name;
+  unsigned uid = 0;
+  unsigned gid = 0;
+};
+Result<Account> server_account();
+
+struct PrivateOptions {
+  Binaries binaries;
+  Account account;
+  std::filesystem::path run_directory;  ///< this run's own directory (base/run_directory.h), removed by its owner
+};
+
+/// Servers of our own, each on a private socket.
+Result<std::unique_ptr<Engine>> private_servers(PrivateOptions options);
+
+/// An existing server: databases named lockkeeper_<run>_<n> are created there, used and dropped.
+Result<std::unique_ptr<Engine>> existing_server(const std::string& url);
+
+}  // namespace lockkeeper::engine::postgres

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "record/record.h"
+
+/// Every enumeration of the record as the word that reports and JSON write, and back.
+namespace lockkeeper::record {
+
+std::string_view name_of(Side side);
+std::string_view name_of(Level level);
+std::string_view name_of(Verdict verdict);
+std::string_view name_of(StorageChange change);
+std::string_view name_of(TransactionShape shape);
+std::string_view name_of(Change change);
+std::string_view name_of(DataChange change);
+std::string_view name_of(SchemaFactKind kind);
+std::string_view name_of(Stage stage);
+std::string_view name_of(Moment moment);
+
+std::optional<Level> level_named(std::string_view name);
+
+}  // namespace lockkeeper::record

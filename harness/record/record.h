@@ -1,0 +1,346 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+/// All that a run observed and decided, as plain data: rules and reports need nothing else.
+namespace lockkeeper::record {
+
+using Microseconds = std::chrono::microseconds;
+
+enum class Side { up, down };
+enum class Level { note, warning, error };
+enum class Verdict { pass, fail, error };
+
+// ── what a statement did ────────────────────────────────────────────────────────────────────────────────────
+
+/// What a server says of an error (PostgreSQL: the fields of ErrorResponse).
+struct SqlError {
+  std::string sqlstate;  ///< empty where the failure is ours, for example a time limit
+  std::string message;
+  std::string detail;
+  std::string hint;
+  std::string context;
+};
+
+struct Notice {
+  std::string severity;  ///< NOTICE, WARNING, INFO
+  std::string sqlstate;
+  std::string message;
+  std::string detail;
+};
+
+/// A lock on a relation that existed before the side began, held from this statement to the end of its transaction.
+struct LockTaken {
+  std::string relation;
+  std::string mode;  ///< as pg_locks names it, for example AccessExclusiveLock
+};
+
+enum class StorageChange { rewritten, truncated, reindexed, refreshed };
+
+/// A relation whose storage was replaced (its relfilenode changed).
+struct Rewrite {
+  std::string relation;
+  StorageChange how = StorageChange::rewritten;
+};
+
+struct Scan {
+  std::string relation;
+  std::int64_t sequential_scans = 0;
+};
+
+struct StatementRecord {
+  std::string text;  ///< at most 4,000 characters
+  Location location;
+  Microseconds duration{0};
+  std::optional<std::int64_t> rows_changed;  ///< by INSERT, UPDATE, DELETE, MERGE, COPY
+  /// False for a statement outside a transaction: its locks are gone when it ends, so none are known of it.
+  bool locks_observed = false;
+  std::vector<LockTaken> locks;
+  std::vector<Rewrite> rewrites;
+  std::vector<Scan> scans;
+  std::vector<Notice> notices;
+  std::uint64_t wal_bytes = 0;
+  std::optional<SqlError> error;
+};
+
+/// One setting that a session had otherwise at the end of a side than at its beginning.
+struct SettingChange {
+  std::string name;
+  std::string before;
+  std::string after;
+};
+
+/// How a side was sent to the server.
+enum class TransactionShape {
+  one_transaction,   ///< BEGIN, the statements, COMMIT
+  own_transactions,  ///< the file has its own BEGIN and COMMIT
+  autocommit,        ///< each statement on its own
+};
+
+/// One run of one side.
+struct SideRun {
+  Side side = Side::up;
+  TransactionShape shape = TransactionShape::one_transaction;
+  std::string shape_reason;  ///< why not one transaction, for example "CREATE INDEX CONCURRENTLY at 3:1"
+  Microseconds duration{0};
+  std::vector<StatementRecord> statements;
+  /// The first error, and where; it may belong to no statement (COMMIT, a lost connection).
+  std::optional<SqlError> error;
+  std::optional<Location> error_location;
+  bool left_transaction_open = false;
+  std::vector<SettingChange> leaked_settings;
+};
+
+// ── how two states differ ───────────────────────────────────────────────────────────────────────────────────
+
+enum class Change { added, lost, altered };
+
+/// One attribute of an object that differs: "nullable", "default", "definition", "privileges", "position", …
+struct AttributeChange {
+  std::string name;
+  std::string before;
+  std::string after;
+};
+
+/// An object of the schema in one state and not in the other, or otherwise in both.
+struct ObjectDifference {
+  std::string kind;      ///< table, column, index, constraint, view, function, trigger, type, …
+  std::string identity;  ///< schema-qualified and quoted where SQL needs it: public.users.email
+  std::string parent;    ///< identity of the relation that it hangs on, for columns, indexes, constraints, …; else empty
+  Change change = Change::altered;
+  bool recreated = false;         ///< same name, another object: dropped and made again
+  bool parent_recreated = false;  ///< for a lost object: its parent is still there, but is another object
+  std::vector<AttributeChange> attributes;  ///< what differs, where altered
+  std::string definition;  ///< where added or lost: what a person would want to read of it, one line
+};
+
+enum class DataChange {
+  table_rows,      ///< the number of rows differs
+  column_values,   ///< values of a column differ
+  row_composition  ///< each column holds the same values, but they stand in other rows together
+};
+
+struct DataDifference {
+  DataChange change = DataChange::table_rows;
+  std::string table;
+  std::string column;  ///< for column_values
+  std::int64_t rows_before = 0;
+  std::int64_t rows_after = 0;
+  /// Counted row by row by key where both states could be had side by side.
+  std::optional<std::int64_t> rows_lost;
+  std::optional<std::int64_t> rows_added;
+  std::optional<std::int64_t> rows_changed;
+  std::string sample_key;  ///< key of the first such row, for example id=17; empty where unknown
+};
+
+struct StateDifference {
+  std::vector<ObjectDifference> objects;
+  std::vector<DataDifference> data;
+
+  bool empty() const { return objects.empty() && data.empty(); }
+};
+
+struct SequenceMove {
+  std::string sequence;
+  std::string before;  ///< "unused" or the last value
+  std::string after;
+};
+
+// ── a migration's rehearsal ─────────────────────────────────────────────────────────────────────────────────
+
+enum class SchemaFactKind {
+  constraint_not_validated,
+  constraint_violated,
+  index_invalid,
+  index_duplicate,
+  foreign_key_without_index
+};
+
+/// Something that is so after up and was not so before.
+struct SchemaFact {
+  SchemaFactKind kind = SchemaFactKind::index_invalid;
+  std::string object;  ///< the constraint or index
+  std::string table;
+  std::string detail;  ///< duplicate: the other index; without index: the columns; violated: how many rows
+};
+
+/// `-- lockkeeper: allow <rule>: <reason> [until YYYY-MM-DD]` in a migration's file.
+struct Declaration {
+  std::string rule;
+  std::string reason;
+  std::string until;  ///< YYYY-MM-DD or empty
+  Location location;
+};
+
+enum class Stage { forward, back, again, chain, queries };
+
+struct StageSkipped {
+  Stage stage = Stage::back;
+  std::string reason;
+};
+
+struct MigrationRecord {
+  std::string version;
+  std::string name;
+  Location up;                   ///< file of the up side
+  std::optional<Location> down;  ///< file of the down side, none where there is none
+  bool down_is_empty = false;    ///< only white space and comments
+  bool format_has_down = true;
+  std::optional<SideRun> forward;
+  std::optional<SideRun> back;
+  std::optional<SideRun> again;
+  std::vector<StageSkipped> skipped;
+
+  StateDifference forward_change;    ///< S0 → S1: all that up did
+  StateDifference back_difference;   ///< S0 → S2, without what is non-deterministic
+  StateDifference again_difference;  ///< S1 → S3, without what is non-deterministic
+  bool down_did_nothing = false;     ///< S2 = S1 although S1 ≠ S0
+  /// What differed between two identical runs of a side, and so was left out above.
+  StateDifference up_not_deterministic;
+  StateDifference down_not_deterministic;
+  std::vector<SequenceMove> sequence_moves;  ///< S0 → S2
+  /// Columns that differ between S1 and S3 only because a sequence stood elsewhere: "public.users.id".
+  std::vector<std::string> renumbered_columns;
+  std::vector<SchemaFact> schema_facts;
+  std::vector<Declaration> declarations;
+};
+
+/// The trial taken back as a whole and up again.
+struct ChainRecord {
+  struct Step {
+    std::string version;
+    SideRun run;
+  };
+  bool ran = false;
+  std::string skipped_reason;
+  std::string stops_at;         ///< version of the last migration without a down, where the way back ends; mostly empty
+  std::vector<Step> back;       ///< in the order in which they ran
+  std::vector<Step> again;
+  StateDifference back_difference;   ///< where it began → after all downs
+  StateDifference again_difference;  ///< the head → after all ups
+};
+
+// ── what the scenario asked ─────────────────────────────────────────────────────────────────────────────────
+
+enum class Moment { base, after_up, after_down, after_chain };
+
+struct InvariantObservation {
+  std::string name;
+  Moment moment = Moment::base;
+  std::string migration;  ///< version; empty at base and after the chain
+  std::string value;      ///< rows joined by "; ", columns by ", "
+  std::optional<SqlError> error;
+};
+
+struct ExpectationObservation {
+  std::size_t index = 0;  ///< into Scenario::after_up
+  bool before_known = false;
+  bool before_held = false;
+  std::string before_found;  ///< what was found instead, or the error
+  std::string before_sqlstate;
+  bool after_held = false;
+  std::string after_found;
+  std::string after_sqlstate;
+};
+
+struct QueryPlan {
+  std::vector<std::string> indexes;           ///< used anywhere in the plan
+  std::vector<std::string> sequential_scans;  ///< tables read whole
+  std::string text;                           ///< EXPLAIN's text
+};
+
+struct QueryObservation {
+  std::string name;
+  std::optional<SqlError> base_error;
+  std::optional<SqlError> head_error;
+  QueryPlan base_plan;
+  QueryPlan head_plan;
+  bool same_result = true;
+  bool ambiguous_result = false;  ///< the base itself answers otherwise under another plan: not comparable
+  std::int64_t base_rows = 0;
+  std::int64_t head_rows = 0;
+  std::vector<double> base_milliseconds;  ///< interleaved with head's: pair i belongs together
+  std::vector<double> head_milliseconds;
+};
+
+// ── findings and the whole ──────────────────────────────────────────────────────────────────────────────────
+
+struct Finding {
+  std::string rule;
+  Level level = Level::error;
+  std::string migration;       ///< version as the format writes it; empty where it concerns the whole run
+  std::optional<Side> side;
+  std::string statement;       ///< abridged; empty where none is to blame
+  std::optional<Location> location;
+  std::string message;         ///< one line: what was observed
+  std::vector<std::string> evidence;  ///< further lines: numbers, names, rows
+  std::string advice;          ///< what to do instead
+  bool allowed = false;        ///< declared, with `reason`; level is note then
+  std::string reason;
+  bool expected = false;       ///< named in the scenario's expect_findings
+};
+
+/// An `allow`, a declaration or an expected finding that nothing in this run answers to.
+struct Unmatched {
+  std::string rule;
+  std::string migration;
+  std::string reason;
+  Location location;
+};
+
+struct ServerInfo {
+  std::string engine;   ///< "postgres"
+  std::string version;  ///< "15.20"
+  std::string binaries; ///< directory, or "existing server"
+  std::map<std::string, std::string> settings;
+};
+
+/// Where the time of a run went.
+struct Timings {
+  Microseconds total{0};
+  Microseconds provision{0};       ///< until the base state stood ready
+  Microseconds first_statement{0}; ///< process start to the first statement of a trial
+  bool from_snapshot = false;      ///< the base state came from the store
+};
+
+struct Run {
+  std::string scenario;       ///< its name
+  std::string scenario_file;  ///< or the migrations directory
+  ServerInfo server;
+  std::vector<std::string> fixtures;
+  std::int64_t base_rows = 0;  ///< rows in all tables at the base
+  int applied = 0;             ///< migrations that were only applied
+  std::vector<MigrationRecord> migrations;  ///< on trial
+  ChainRecord chain;
+  std::vector<InvariantObservation> invariants;
+  std::vector<ExpectationObservation> expectations;
+  std::vector<QueryObservation> queries;
+  std::vector<std::string> not_taken;  ///< files of the folder that the format did not take, with the reason
+  std::vector<std::string> remarks;    ///< what a reader should know, for example that tables hold no rows
+  std::optional<Failure> failure;      ///< why the run ended early
+  Timings timings;
+  std::vector<Finding> findings;
+  std::vector<Unmatched> stale;            ///< allow lists and declarations that matched nothing
+  std::vector<Unmatched> missing_expected; ///< expect_findings that did not appear
+  Level gate = Level::error;
+  Verdict verdict = Verdict::error;
+  std::string reproduce;   ///< the command that brings the first failure back
+  std::string kept;        ///< the psql line of a database left running
+};
+
+struct Record {
+  static constexpr int k_schema_version = 1;
+  std::string lockkeeper_version;
+  std::string started_at;  ///< RFC 3339, UTC
+  std::vector<Run> runs;
+  Verdict verdict = Verdict::error;
+};
+
+}  // namespace lockkeeper::record

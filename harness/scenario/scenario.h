@@ -1,0 +1,112 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "record/record.h"
+
+namespace lockkeeper::scenario {
+
+/// Which part of a history is on trial; nothing set: all of it. At most one of since, last, only, since_ref.
+struct Selection {
+  std::optional<std::string> since;      ///< versions from this one on
+  std::optional<int> last;               ///< the last n
+  std::vector<std::string> only;         ///< these versions; those before the first are applied
+  std::optional<std::string> since_ref;  ///< what this git ref does not have
+
+  bool empty() const { return !since && !last && only.empty() && !since_ref; }
+};
+
+struct Fixture {
+  std::string path;   ///< absolute, or relative to the working directory
+  std::string table;  ///< for .csv: the table to fill; the file's stem where not given
+  Location location;
+};
+
+struct Invariant {
+  std::string name;
+  std::string sql;
+  std::optional<std::string> equals;
+  Location location;
+};
+
+/// One line of after_up. Exactly one of column, constraint, index, sql is set.
+struct Expectation {
+  std::string column;      ///< table.column or schema.table.column
+  std::optional<bool> nullable;
+  std::optional<std::string> type;            ///< as format_type writes it
+  std::optional<std::string> default_value;   ///< key `default`
+  std::string constraint;
+  std::optional<std::string> on_delete;       ///< "no action", "restrict", "cascade", "set null", "set default"
+  std::optional<std::string> on_update;
+  std::optional<bool> validated;
+  std::string index;
+  std::vector<std::string> columns;
+  std::optional<bool> unique;
+  std::optional<bool> valid;
+  std::string sql;                            ///< tried in a transaction that is rolled back
+  std::optional<std::string> equals;          ///< the answer, rows joined by "; ", columns by ", "
+  std::optional<std::string> fails_before;    ///< SQLSTATE with which it must fail at the base
+  bool exists = true;                         ///< key `exists: false`: the column, constraint or index must not be there
+  bool not_before = false;                    ///< must be otherwise at the base
+  Location location;
+
+  /// "column pagamentos.cliente_id is nullable", for messages.
+  std::string describe() const;
+};
+
+/// "1.10x" (head may take at most 1.10 of base's time), "10x faster" (base takes at least 10 times as long as head).
+struct Query {
+  std::string name;
+  std::string sql;
+  std::vector<std::optional<std::string>> parameters;  ///< key `params`; null is NULL
+  std::string uses_index;
+  std::optional<double> at_most;         ///< ratio head / base
+  std::optional<double> at_least_faster; ///< ratio base / head
+  bool same_result = true;
+  Location location;
+};
+
+struct Allow {
+  std::string rule;
+  std::string migration;  ///< empty: any
+  std::string reason;
+  std::string until;      ///< YYYY-MM-DD or empty
+  Location location;
+};
+
+struct ExpectedFinding {
+  std::string rule;
+  std::string migration;  ///< empty: any
+  Location location;
+};
+
+struct LevelChange {
+  std::string rule;
+  record::Level level = record::Level::error;
+  Location location;
+};
+
+struct Scenario {
+  std::string name;
+  std::string file;                   ///< where it was read; empty for a bare directory
+  std::vector<int> postgres_versions; ///< empty: whichever server is found
+  std::string database = "lockkeeper";
+  std::vector<std::string> init;      ///< SQL run before the fixture: roles, extensions
+  std::vector<Fixture> fixtures;
+  std::string migrations_path;
+  std::string format;                 ///< empty: detected
+  Selection selection;
+  std::vector<Invariant> invariants;
+  std::vector<Expectation> after_up;
+  std::vector<Query> queries;
+  std::vector<Allow> allow;
+  std::vector<ExpectedFinding> expect_findings;
+  std::vector<LevelChange> levels;
+  std::optional<record::Level> gate;
+  int scale = 1;                      ///< fixtures may read it: current_setting('lockkeeper.scale')
+};
+
+}  // namespace lockkeeper::scenario

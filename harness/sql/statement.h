@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sql/source.h"
+
+namespace lockkeeper::sql {
+
+/// What the first words of a statement tell of how it must be sent. Only what needs no knowledge of the server.
+enum class StatementKind {
+  ordinary,
+  begin,            ///< BEGIN, START TRANSACTION
+  end,              ///< COMMIT, END, ROLLBACK, ABORT, PREPARE TRANSACTION (not ROLLBACK TO)
+  set_transaction,  ///< SET [LOCAL|SESSION CHARACTERISTICS AS] TRANSACTION: must stand before any query of its transaction
+  no_transaction,   ///< cannot run in a transaction block: CONCURRENTLY, VACUUM, CREATE DATABASE, ALTER SYSTEM, …
+  copy_from_stdin   ///< needs psql, which sends the rows
+};
+
+/// One statement of a file, without its semicolon and without the white space and comments before it.
+struct Statement {
+  std::string_view text;  ///< into the Source, which must live longer
+  std::size_t offset = 0; ///< of `text` in the Source
+  Location location;
+  StatementKind kind = StatementKind::ordinary;
+};
+
+/// Splits a file into statements as PostgreSQL's own scanner reads them (libpg_query), BEGIN ATOMIC bodies whole.
+/// A file that cannot be split (an unterminated quote) is one statement from where its last whole one ends, for the
+/// server to refuse. A psql meta-command (a backslash outside of quotes) is a usage failure that names the tool.
+Result<std::vector<Statement>> split_statements(const Source& source);
+
+/// `-- lockkeeper: allow <rule>: <reason> [until YYYY-MM-DD]` comments of a file, in order.
+struct AllowComment {
+  std::string rule;
+  std::string reason;
+  std::string until;
+  Location location;
+};
+/// A usage failure where such a comment is malformed (no reason, a bad date).
+Result<std::vector<AllowComment>> allow_comments(const Source& source);
+
+}  // namespace lockkeeper::sql
