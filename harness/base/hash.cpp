@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <cerrno>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <new>
+#include <vector>
 
 namespace lockkeeper {
 
@@ -39,5 +43,21 @@ std::string Hasher::hex() const {
 }
 
 std::string hash_hex(std::string_view bytes) { return Hasher().add(bytes).hex(); }
+
+Result<std::string> hash_of_file(const std::filesystem::path& path) {
+  const auto close = [](std::FILE* file) { std::fclose(file); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
+  std::vector<char> piece(1 << 20);
+  Hasher hasher;
+  std::size_t got = piece.size();
+  while (file && got == piece.size()) {
+    got = std::fread(piece.data(), 1, piece.size(), file.get());
+    hasher.add({piece.data(), got});
+  }
+  if (!file || std::ferror(file.get()) != 0) {
+    return failed(FailureKind::usage, fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
+  }
+  return hasher.hex();
+}
 
 }  // namespace lockkeeper

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "base/result.h"
 
 namespace lockkeeper {
 
@@ -26,5 +29,8 @@ class Hasher {
 };
 
 std::string hash_hex(std::string_view bytes);
+
+/// Of a file's content, read in pieces, however large it is; a usage failure where it cannot be read.
+Result<std::string> hash_of_file(const std::filesystem::path& path);
 
 }  // namespace lockkeeper

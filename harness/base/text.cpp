@@ -106,6 +106,25 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+bool is_date(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
+  int parts[3] = {0, 0, 0};
+  std::size_t part = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (at == 4 || at == 7) {
+      ++part;
+    } else if (text[at] >= '0' && text[at] <= '9') {
+      parts[part] = parts[part] * 10 + (text[at] - '0');
+    } else {
+      return false;
+    }
+  }
+  const std::chrono::year_month_day date{std::chrono::year(parts[0]),
+                                         std::chrono::month(static_cast<unsigned>(parts[1])),
+                                         std::chrono::day(static_cast<unsigned>(parts[2]))};
+  return date.ok();
+}
+
 std::string abridged(std::string_view text, std::size_t limit) {
   std::string result;
   std::size_t characters = 0;

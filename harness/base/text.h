@@ -23,6 +23,9 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::string trimmed(std::string_view text);
 std::string lower(std::string_view text);  ///< ASCII only
 
+/// "2027-06-30": a day that exists, written as YYYY-MM-DD.
+bool is_date(std::string_view text);
+
 /// One line of at most `limit` characters: white space folded, "…" where it was cut, never inside a character.
 std::string abridged(std::string_view text, std::size_t limit = 100);
 

@@ -17,6 +17,8 @@
 /// The seam: a rehearsal knows instances, sessions and states, not which server stands behind them.
 namespace lockkeeper::engine {
 
+enum class Observe { no, yes };
+
 /// One side to be run, in a new session.
 struct SideRequest {
   record::Side side = record::Side::up;
@@ -25,7 +27,7 @@ struct SideRequest {
   record::TransactionShape shape = record::TransactionShape::one_transaction;
   std::string shape_reason;
   std::chrono::milliseconds statement_timeout{0};  ///< 0: none
-  bool observe = true;                             ///< false: apply only, as fast as may be
+  Observe observe = Observe::yes;                  ///< no: apply only, as fast as may be
 };
 
 struct SideOutcome {
@@ -60,6 +62,8 @@ class Instance {
 
   virtual const record::ServerInfo& server() const = 0;
 
+  /// What current_setting('lockkeeper.scale') says while fixtures are loaded; 1 where it is not set.
+  virtual void set_scale(int) {}
   /// Restores one fixture (.sql, .csv, dumps; .gz and .zst) or fails with what and where.
   virtual Result<void> load_fixture(const std::string& path, const std::string& table) = 0;
   /// Runs SQL of the scenario's `init`; `name` says where it stands, for messages.
@@ -67,19 +71,21 @@ class Instance {
   /// ANALYZE over the whole database.
   virtual Result<void> analyze() = 0;
 
-  /// Runs a side in a new session, the last statement's end awaited; SQL errors are part of the outcome. A Failure
-  /// means that the instance itself is lost or that we were interrupted.
+  /// Runs a side in a new session, the last statement's end awaited; SQL errors are part of the outcome. A
+  /// Failure means that the instance itself is lost or that we were interrupted.
   virtual Result<SideOutcome> run_side(const SideRequest& request) = 0;
 
-  /// The whole state. Hashes of tables that `touched` clears are taken over from `previous` (null: read everything).
+  /// The whole state. Hashes of tables that `touched` clears are taken over from `previous` (null: read
+  /// everything).
   virtual Result<State> read_state(const State* previous, const Touched& touched) = 0;
 
   /// Puts sequences back where `state` has them.
   virtual Result<void> restore_sequences(const State& state) = 0;
 
-  /// How many rows of `table` each side has alone or otherwise, by key, and a sample: `base` is a second instance
-  /// of the same engine. Only tables with a primary or unique key have an answer.
-  virtual Result<std::optional<record::DataDifference>> compare_rows(Instance& base, const std::string& table) = 0;
+  /// How many rows of `table` each side has alone or otherwise, by key, and a sample: `base` is a second
+  /// instance of the same engine. Only tables with a primary or unique key have an answer.
+  virtual Result<std::optional<record::DataDifference>> compare_rows(Instance& base,
+                                                                     const std::string& table) = 0;
 
   /// Constraints whose rows break them, among those that claim to hold, on the touched tables.
   virtual Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched) = 0;
@@ -96,7 +102,8 @@ class Instance {
   virtual Result<Held> check_column(const std::string& column, const std::optional<bool>& nullable,
                                     const std::optional<std::string>& type,
                                     const std::optional<std::string>& default_value, bool exists) = 0;
-  virtual Result<Held> check_constraint(const std::string& constraint, const std::optional<std::string>& on_delete,
+  virtual Result<Held> check_constraint(const std::string& constraint,
+                                        const std::optional<std::string>& on_delete,
                                         const std::optional<std::string>& on_update,
                                         const std::optional<bool>& validated, bool exists) = 0;
   virtual Result<Held> check_index(const std::string& index, const std::vector<std::string>& columns,
@@ -122,7 +129,8 @@ class Instance {
   virtual Result<std::string> keep() = 0;
 };
 
-/// Loading trades everything for speed (no WAL where it can be left out); rehearsing writes WAL as production does.
+/// Loading trades everything for speed (no WAL where it can be left out); rehearsing writes WAL as production
+/// does.
 enum class Purpose { load, rehearse };
 
 /// A kind of server that instances can be had of.
@@ -136,11 +144,14 @@ class Engine {
   virtual bool images_are_directories() const = 0;
   virtual const record::ServerInfo& server() const = 0;
 
-  /// Makes the image of an empty database in an empty directory of ours (initdb; template0 on an existing server).
+  /// Makes the image of an empty database in an empty directory of ours (initdb; template0 on an existing
+  /// server).
   virtual Result<Image> make_empty(const std::filesystem::path& directory, const std::string& database) = 0;
   /// An instance that starts from a copy of the image.
   virtual Result<std::unique_ptr<Instance>> restore(const Image& image, const std::string& database,
                                                     Purpose purpose) = 0;
+  /// Removes an image that save() made (not one of the store's).
+  virtual Result<void> discard(const Image& image) = 0;
 };
 
 }  // namespace lockkeeper::engine

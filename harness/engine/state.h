@@ -11,13 +11,22 @@
 
 namespace lockkeeper::engine {
 
-/// One object of a schema. Equality is that of `attributes`, but for "position" (column order is its own difference).
+/// One object of a schema. What every engine calls the same: of columns "type", "nullable" (true, false),
+/// "default", "position" (1-based rank); of constraints "definition", "validated"; of indexes "definition",
+/// "valid" (true, false); of views, functions and triggers "definition"; of anything "owner", "privileges",
+/// "comment". Equality is that of `attributes`, but for "position" (column order is its own difference).
 struct Object {
   std::string kind;
   std::string identity;
-  std::string parent;      ///< identity of the relation that it hangs on, else empty
-  std::string attributes;  ///< a JSON object of strings, keys in a fixed order: all that a dump would distinguish
-  std::uint64_t oid = 0;   ///< tells a recreated object from one that stayed; not compared
+  std::string parent;  ///< identity of the relation that it hangs on, else empty
+  std::string
+      attributes;  ///< a JSON object of strings, keys in a fixed order: all that a dump would distinguish
+  std::uint64_t oid = 0;  ///< tells a recreated object from one that stayed; not compared
+  /// A JSON object of strings, not compared, or empty: what schema_facts() needs. Of an index: "columns" (its
+  /// key in order, names as SQL writes them, one a line, "" for an expression), "unique", "partial"; of a
+  /// constraint: "contype" (f, p, u, c, x), "columns"; both: "of partition" where they come with the
+  /// parent's.
+  std::string facts;
 };
 
 /// The content of a column, whatever the order of rows: a sum of hashes over all of them.
@@ -25,18 +34,32 @@ struct ColumnContent {
   std::string name;
   std::string type;  ///< as format_type writes it
   std::string hash;
+
+  // Not compared: what the next read needs to know that nothing changed.
+  std::string hashed_as = {};  ///< which hash was taken
+  std::string slot = {};       ///< where the value is stored, or how it is computed
 };
 
 struct TableContent {
   std::string table;  ///< identity
   std::int64_t rows = 0;
-  std::string row_hash;  ///< over whole rows: which values stand together
+  std::string row_hash;                ///< over whole rows: which values stand together
   std::vector<ColumnContent> columns;  ///< by name
+
+  /// Where columns were added or changed their type: the same rows read as the table was before, values cast
+  /// back to their former type. What is equal then was not lost by the change. Columns that cannot be cast
+  /// back are missing.
+  std::vector<ColumnContent> former = {};
+  std::string former_row_hash = {};  ///< over the former columns; empty where one of them is missing
+
+  // Not compared: what the next read needs to know that nothing changed.
+  std::string storage = {};         ///< the file that the rows lie in
+  bool depends_on_catalog = false;  ///< values whose text the schema may change (enums, regclass, …)
 };
 
 struct SequencePosition {
   std::string sequence;
-  std::string position;  ///< "unused" or the last value
+  std::string position;  ///< the last value, "unused", or "before 5" where 5 comes next and is not the start
 };
 
 /// Schema, row counts and content of a database at a moment; all lists sorted by identity.
@@ -62,7 +85,8 @@ std::vector<record::SequenceMove> compare_sequences(const State& before, const S
 /// identical runs of a side already do differently is no residue.
 record::StateDifference without(record::StateDifference difference, const record::StateDifference& noise);
 
-/// What a reviewer should know of the constraints and indexes that `after` has and `before` had not or had otherwise.
+/// What a reviewer should know of the constraints and indexes that `after` has and `before` had not or had
+/// otherwise.
 std::vector<record::SchemaFact> schema_facts(const State& before, const State& after);
 
 }  // namespace lockkeeper::engine

@@ -39,8 +39,8 @@ struct History {
   std::vector<std::string> not_taken;  ///< "file: reason" for every file of the folder that is no part of it
 };
 
-/// What a run judges: history.migrations[0, first) are applied, `trial` (ascending indexes) are judged; whatever
-/// stands between two judged ones is applied on the way.
+/// What a run judges: history.migrations[0, first) are applied, `trial` (ascending indexes) are judged;
+/// whatever stands between two judged ones is applied on the way.
 struct Trial {
   std::size_t first = 0;
   std::vector<std::size_t> judged;

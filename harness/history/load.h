@@ -7,13 +7,15 @@
 
 namespace lockkeeper::history {
 
-/// Reads a folder of migrations, detecting the format (or taking the one named). Usage failures: no such folder, an
-/// empty one, a format that is not known, two migrations of one version, a down without its up.
+/// Reads a folder of migrations, detecting the format (or taking the one named). Usage failures: no such
+/// folder, an empty one, a format that is not known, two migrations of one version, a down without its up.
 Result<History> load(const std::string& directory, const std::string& format);
 
-/// What of the history is on trial. A version that is not there is a usage failure with "did you mean"; a selection
-/// that leaves nothing is a failure of kind `nothing`. `since_ref` asks git for the files that the ref has, below
-/// the folder.
+/// What of the history is on trial. `since` takes a version, or any number where all versions are numbers;
+/// `last` more than there are means all; with `only` and `since_ref` what stands between two judged ones is
+/// only applied: a new migration may stand before older ones. A version that is not there is a usage failure
+/// with "did you mean"; a selection that leaves nothing is a failure of kind `nothing`. `since_ref` asks git
+/// for the files that the ref has, below the folder.
 Result<Trial> select(const History& history, const scenario::Selection& selection);
 
 }  // namespace lockkeeper::history

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "record/record.h"
 
@@ -18,7 +20,16 @@ std::string_view name_of(DataChange change);
 std::string_view name_of(SchemaFactKind kind);
 std::string_view name_of(Stage stage);
 std::string_view name_of(Moment moment);
+std::string_view name_of(FailureKind kind);
 
 std::optional<Level> level_named(std::string_view name);
+
+/// The inverse of name_of, for any enumeration above; none for a word that it does not know.
+template <typename Enum>
+std::optional<Enum> value_named(std::string_view name);
+
+/// Every word of an enumeration, in the order of its values.
+template <typename Enum>
+std::vector<std::string> names_of();
 
 }  // namespace lockkeeper::record

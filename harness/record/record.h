@@ -240,7 +240,8 @@ struct InvariantObservation {
 };
 
 struct ExpectationObservation {
-  std::size_t index = 0;  ///< into Scenario::after_up
+  std::size_t index = 0;    ///< into Scenario::after_up
+  std::string description;  ///< Expectation::describe(); reports number the expectation where it is empty
   bool before_known = false;
   bool before_held = false;
   std::string before_found;  ///< what was found instead, or the error
@@ -339,6 +340,7 @@ struct Record {
   static constexpr int k_schema_version = 1;
   std::string lockkeeper_version;
   std::string started_at;  ///< RFC 3339, UTC
+  std::string host;        ///< name of the machine; may be empty
   std::vector<Run> runs;
   Verdict verdict = Verdict::error;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -11,12 +12,15 @@ namespace lockkeeper::report {
 enum class Colour { no, yes };
 enum class Detail { quiet, normal, verbose };
 
-/// What a person reads while a run goes on and when it is over. Several runs at once may call it: each call writes
-/// whole lines under a lock.
+/// What a person reads while a run goes on and when it is over. Several runs at once may call it: each call
+/// writes whole lines under a lock.
 class Console {
  public:
   Console(std::ostream& out, Colour colour, Detail detail);
 
+  /// How many runs there will be (1 unless said): with several, each line names its scenario. Call it before
+  /// the first.
+  void runs_ahead(std::size_t count);
   /// A run begins: scenario, server, what is on trial, whether the snapshot was there.
   void run_started(const record::Run& run, std::size_t on_trial);
   /// One line when a migration has been through its stages: version, name, what each stage said, time.

@@ -10,7 +10,7 @@ namespace lockkeeper::report {
 
 /// A form in which a whole record can be written.
 struct Form {
-  std::string_view name;         ///< json, markdown, junit
+  std::string_view name;  ///< json, markdown, junit
   std::string_view description;
   std::string (*render)(const record::Record&);
 };

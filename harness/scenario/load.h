@@ -7,9 +7,10 @@
 
 namespace lockkeeper::scenario {
 
-/// Reads a scenario file. Paths in it are relative to the repository's root: the nearest folder above the file that
-/// has them, else the working directory. `rules` are the known rule ids, for allow, levels and expect_findings.
-/// Strict: an unknown key, a wrong type, a missing file, a bad date is a usage failure with line and column.
+/// Reads a scenario file. Paths in it are relative to the repository's root: the nearest folder above the
+/// file that has them, else the working directory. `rules` are the known rule ids, for allow, levels and
+/// expect_findings. Strict: an unknown key, a wrong type, a missing file, a bad date is a usage failure with
+/// line and column.
 Result<Scenario> load(const std::string& path, const std::vector<std::string>& rules);
 
 /// A scenario for a folder of migrations and nothing else.

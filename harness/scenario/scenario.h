@@ -34,37 +34,38 @@ struct Invariant {
 
 /// One line of after_up. Exactly one of column, constraint, index, sql is set.
 struct Expectation {
-  std::string column;      ///< table.column or schema.table.column
+  std::string column;  ///< table.column or schema.table.column
   std::optional<bool> nullable;
-  std::optional<std::string> type;            ///< as format_type writes it
-  std::optional<std::string> default_value;   ///< key `default`
+  std::optional<std::string> type;           ///< as format_type writes it
+  std::optional<std::string> default_value;  ///< key `default`; empty (YAML: null): it has none
   std::string constraint;
-  std::optional<std::string> on_delete;       ///< "no action", "restrict", "cascade", "set null", "set default"
+  std::optional<std::string> on_delete;  ///< "no action", "restrict", "cascade", "set null", "set default"
   std::optional<std::string> on_update;
   std::optional<bool> validated;
   std::string index;
   std::vector<std::string> columns;
   std::optional<bool> unique;
   std::optional<bool> valid;
-  std::string sql;                            ///< tried in a transaction that is rolled back
-  std::optional<std::string> equals;          ///< the answer, rows joined by "; ", columns by ", "
-  std::optional<std::string> fails_before;    ///< SQLSTATE with which it must fail at the base
-  bool exists = true;                         ///< key `exists: false`: the column, constraint or index must not be there
-  bool not_before = false;                    ///< must be otherwise at the base
+  std::string sql;                          ///< tried in a transaction that is rolled back
+  std::optional<std::string> equals;        ///< the answer, rows joined by "; ", columns by ", "
+  std::optional<std::string> fails_before;  ///< SQLSTATE with which it must fail at the base
+  bool exists = true;       ///< key `exists: false`: the column, constraint or index must not be there
+  bool not_before = false;  ///< must be otherwise at the base
   Location location;
 
-  /// "column pagamentos.cliente_id is nullable", for messages.
+  /// What must hold at the head: "column pagamentos.cliente_id is nullable", for messages.
   std::string describe() const;
 };
 
-/// "1.10x" (head may take at most 1.10 of base's time), "10x faster" (base takes at least 10 times as long as head).
+/// "1.10x" (head may take at most 1.10 of base's time), "10x faster" (base takes at least 10 times as long as
+/// head).
 struct Query {
   std::string name;
   std::string sql;
   std::vector<std::optional<std::string>> parameters;  ///< key `params`; null is NULL
   std::string uses_index;
-  std::optional<double> at_most;         ///< ratio head / base
-  std::optional<double> at_least_faster; ///< ratio base / head
+  std::optional<double> at_most;          ///< ratio head / base
+  std::optional<double> at_least_faster;  ///< ratio base / head
   bool same_result = true;
   Location location;
 };
@@ -73,7 +74,7 @@ struct Allow {
   std::string rule;
   std::string migration;  ///< empty: any
   std::string reason;
-  std::string until;      ///< YYYY-MM-DD or empty
+  std::string until;  ///< YYYY-MM-DD or empty
   Location location;
 };
 
@@ -91,13 +92,13 @@ struct LevelChange {
 
 struct Scenario {
   std::string name;
-  std::string file;                   ///< where it was read; empty for a bare directory
-  std::vector<int> postgres_versions; ///< empty: whichever server is found
+  std::string file;                    ///< where it was read; empty for a bare directory
+  std::vector<int> postgres_versions;  ///< empty: whichever server is found
   std::string database = "lockkeeper";
-  std::vector<std::string> init;      ///< SQL run before the fixture: roles, extensions
+  std::vector<std::string> init;  ///< SQL run before the fixture: roles, extensions
   std::vector<Fixture> fixtures;
   std::string migrations_path;
-  std::string format;                 ///< empty: detected
+  std::string format;  ///< empty: detected
   Selection selection;
   std::vector<Invariant> invariants;
   std::vector<Expectation> after_up;
@@ -106,7 +107,7 @@ struct Scenario {
   std::vector<ExpectedFinding> expect_findings;
   std::vector<LevelChange> levels;
   std::optional<record::Level> gate;
-  int scale = 1;                      ///< fixtures may read it: current_setting('lockkeeper.scale')
+  int scale = 1;  ///< fixtures may read it: current_setting('lockkeeper.scale')
 };
 
 }  // namespace lockkeeper::scenario

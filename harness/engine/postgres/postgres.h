@@ -17,12 +17,12 @@ struct Binaries {
   std::string version;              ///< "15.20"
 };
 
-/// Where to look: a directory named by the user, else pg_config, /usr/lib/postgresql/*/bin, PATH; newest first, each
-/// version once. Directories without a working postgres and initdb are passed over.
+/// Where to look: a directory named by the user, else pg_config, /usr/lib/postgresql/*/bin, PATH; newest
+/// first, each version once. Directories without a working postgres and initdb are passed over.
 std::vector<Binaries> find_binaries(const std::optional<std::filesystem::path>& named);
 
-/// The account that servers run as: our own, or, as root, an unprivileged one (postgres, else the owner of the
-/// sudo session, else nobody).
+/// The account that servers run as: our own, or, as root, an unprivileged one (postgres, else the owner of
+/// the sudo session, else nobody).
 struct Account {
   std::string name;
   unsigned uid = 0;
@@ -33,7 +33,8 @@ Result<Account> server_account();
 struct PrivateOptions {
   Binaries binaries;
   Account account;
-  std::filesystem::path run_directory;  ///< this run's own directory (base/run_directory.h), removed by its owner
+  std::filesystem::path
+      run_directory;  ///< this run's own directory (base/run_directory.h), removed by its owner
 };
 
 /// Servers of our own, each on a private socket.

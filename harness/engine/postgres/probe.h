@@ -1,13 +1,17 @@
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
 
 namespace lockkeeper::engine::postgres {
 
-/// What a scenario asks of a database: expectations, invariants and critical queries, each in a transaction that is
-/// rolled back, over libpqxx.
+/// What a scenario asks of a database: expectations, invariants and critical queries, each in a transaction
+/// that is rolled back, over libpqxx.
 class Probe {
  public:
   explicit Probe(std::string connection);
@@ -31,6 +35,11 @@ class Probe {
 
  private:
   struct Session;
+  struct Work;  ///< around a pqxx::work, which is a typedef and cannot be named without its heavy header
+  static std::string executable(Work& work, const QueryRequest& request);
+  Result<void> in_transaction(const std::function<void(Work&)>& run);
+  Result<std::optional<record::SqlError>> attempt(const std::function<void(Work&)>& run);
+
   std::string m_connection;
   std::unique_ptr<Session> m_session;
 };

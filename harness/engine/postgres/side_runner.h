@@ -7,23 +7,31 @@
 
 namespace lockkeeper::engine::postgres {
 
-/// Runs sides over libpq, which (unlike libpqxx 6) tells the position of an error, the state of the transaction and
-/// the notices. Each side gets a session of its own; the next session is opened while the present one works.
+class Client;
+
+/// Runs sides, each in a session of its own, as a tool would; the next session is opened while the present
+/// one works, since a new backend takes longer than a small migration.
 class SideRunner {
  public:
   /// `connection` is a libpq connection string to the database of the instance.
   explicit SideRunner(std::string connection);
   ~SideRunner();
+  SideRunner(const SideRunner&) = delete;
+  SideRunner& operator=(const SideRunner&) = delete;
 
-  /// A Failure where no session can be had or a signal came in; everything the server says is part of the outcome.
+  /// A Failure where no session can be had or a signal came in; everything the server says is part of the
+  /// outcome.
   Result<SideOutcome> run(const SideRequest& request);
-  /// Closes the spare session, so that the server can be stopped or its database copied.
+  /// Closes the spare sessions, so that the server can be stopped or its database copied.
   void close();
 
  private:
-  class Session;
+  Result<std::unique_ptr<Client>> take_session();
+
   std::string m_connection;
-  std::unique_ptr<Session> m_spare;
+  std::unique_ptr<Client> m_spare;     ///< for the next side
+  std::unique_ptr<Client> m_observer;  ///< sees only what is committed
+  std::string m_session_beginning;     ///< settings of database and roles when the spare was opened
 };
 
 }  // namespace lockkeeper::engine::postgres

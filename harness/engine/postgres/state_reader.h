@@ -9,32 +9,38 @@
 
 namespace lockkeeper::engine::postgres {
 
-/// Reads states over one libpqxx session of its own, reconnecting where a migration ended it.
+/// Reads states over one session of its own, reconnecting where a migration ended it.
 class StateReader {
  public:
   /// `connection` is a libpq connection string to the database of the instance.
   explicit StateReader(std::string connection);
   ~StateReader();
 
-  /// The catalog in one query, each table that `touched` names (or that `previous` does not have, or whose columns or
-  /// types differ from it) in one pass; the others' content is taken over from `previous`.
+  /// The catalog in one query, each table that `touched` names (or that `previous` does not have, or whose
+  /// columns or types differ from it) in one pass; the others' content is taken over from `previous`.
   Result<State> read(const State* previous, const Touched& touched);
   /// Puts sequences back where `state` has them.
   Result<void> restore_sequences(const State& state);
-  /// Foreign keys and checks that claim to hold (validated) on the touched tables, and the rows that break them.
+  /// Foreign keys and checks that claim to hold (validated) on the touched tables, and the rows that break
+  /// them.
   Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched);
-  /// Closes the session, so that the server can be stopped or its database copied; the next read opens another.
+  /// Closes the session, so that the server can be stopped or its database copied; the next read opens
+  /// another.
   void close();
 
  private:
   struct Session;
+  Result<void> ensure_session();
+  Result<State> read_once(const State* previous, const Touched& touched);
+
   std::string m_connection;
   std::unique_ptr<Session> m_session;
 };
 
-/// Row by row by key, streaming both sides in key order; none where the table has no primary or unique NOT NULL key
-/// that both sides share. `before` and `after` are connection strings.
-Result<std::optional<record::DataDifference>> compare_rows(const std::string& before, const std::string& after,
+/// Row by row by key, streaming both sides in key order; none where the table has no primary or unique NOT
+/// NULL key that both sides share. `before` and `after` are connection strings.
+Result<std::optional<record::DataDifference>> compare_rows(const std::string& before,
+                                                           const std::string& after,
                                                            const std::string& table);
 
 }  // namespace lockkeeper::engine::postgres

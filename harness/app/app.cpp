@@ -1,0 +1,108 @@
+#include "app/app.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "base/interrupt.h"
+#include "base/text.h"
+#include "engine/postgres/connection.h"
+
+namespace lockkeeper::app {
+
+namespace {
+
+constexpr Command k_commands[] = {
+    {"check", "[SCENARIO|MIGRATIONS_DIR]...",
+     "rehearse migrations forward, back and forward again, and say whether they may be merged",
+     "  lockkeeper check db/migrations                    every migration of a folder\n"
+     "  lockkeeper check db/migrations --last 1           the newest one; the others are only applied\n"
+     "  lockkeeper check db/migrations --since-ref origin/main --fixture dump.sql.gz\n"
+     "  lockkeeper check scenarios/*.yaml --jobs 2 --report junit=out.xml --report json=out.json\n"
+     "  lockkeeper check scenarios/shop.yaml --only 0042 --keep    leave the failed database open\n",
+     check_command},
+    {"report", "RECORD.json", "render a stored record again, in any form",
+     "  lockkeeper report run.json\n"
+     "  lockkeeper report run.json --report markdown=comment.md\n",
+     report_command},
+    {"rules", "[ID]...", "list the rules, or explain some of them",
+     "  lockkeeper rules\n"
+     "  lockkeeper rules schema-not-restored\n",
+     rules_command},
+    {"cache", "list|prune|clear", "show or empty the store of snapshots",
+     "  lockkeeper cache list\n"
+     "  lockkeeper cache prune --limit 2GB\n"
+     "  lockkeeper cache clear\n",
+     cache_command},
+    {"doctor", "", "show which servers, tools, accounts and disks were found", "  lockkeeper doctor\n",
+     doctor_command},
+    {"version", "", "print the version", "  lockkeeper version\n", version_command},
+};
+
+void print_usage(std::FILE* out) {
+  fmt::print(out,
+             "lockkeeper lets a database migration through only when it has been seen to go forward and come back.\n"
+             "\nusage: lockkeeper COMMAND [OPTIONS]\n\n");
+  for (const Command& command : k_commands) fmt::print(out, "  {:<9} {}\n", command.name, command.summary);
+  fmt::print(out,
+             "\nlockkeeper COMMAND --help shows its options and examples.\n"
+             "exit codes: 0 may merge · 1 findings · 2 usage, scenario or history error · 3 the environment failed · "
+             "4 nothing was on trial · 130 interrupted\n");
+}
+
+Result<ExitCode> dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) {
+    print_usage(stderr);
+    return ExitCode::usage;
+  }
+  const std::string& name = arguments.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    print_usage(stdout);
+    return ExitCode::pass;
+  }
+  if (name == "--version") return version_command({});
+  std::vector<std::string> names;
+  for (const Command& command : k_commands) {
+    if (command.name == name) return command.run({arguments.begin() + 1, arguments.end()});
+    names.emplace_back(command.name);
+  }
+  return failed(FailureKind::usage, fmt::format("unknown command '{}'{}", name, did_you_mean(name, names)),
+                "lockkeeper --help lists the commands");
+}
+
+}  // namespace
+
+std::span<const Command> all_commands() { return k_commands; }
+
+ExitCode exit_code_of(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::usage:
+      return ExitCode::usage;
+    case FailureKind::nothing:
+      return ExitCode::nothing;
+    case FailureKind::interrupted:
+      return ExitCode::interrupted;
+    case FailureKind::environment:
+      break;
+  }
+  return ExitCode::environment;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  try {
+    // What is set for the user's psql must not reach the sessions of a rehearsal.
+    engine::postgres::forget_session_environment();
+    watch_signals();
+    const auto code = dispatch(arguments);
+    if (code) return static_cast<int>(*code);
+    fmt::print(stderr, "{}\n", to_string(code.error()));
+    return static_cast<int>(exit_code_of(code.error().kind));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: lockkeeper itself failed: {}\nhint: this is a defect; please report it\n",
+               error.what());
+    return static_cast<int>(ExitCode::environment);
+  }
+}
+
+}  // namespace lockkeeper::app

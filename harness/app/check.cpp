@@ -1,0 +1,228 @@
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <ctime>
+#include <iostream>
+#include <mutex>
+#include <thread>
+
+#include "app/app.h"
+#include "app/ground_options.h"
+#include "app/reporting.h"
+#include "app/unit.h"
+#include "base/interrupt.h"
+#include "base/run_directory.h"
+#include "base/text.h"
+#include "check/rule.h"
+#include "record/names.h"
+#include "scenario/load.h"
+
+namespace lockkeeper::app {
+
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+
+namespace {
+
+po::options_description check_options() {
+  po::options_description selection("what is on trial (default: what the scenario says, else all)");
+  selection.add_options()("since", po::value<std::string>()->value_name("VERSION"), "this version and all after it")(
+      "last", po::value<int>()->value_name("N"), "the last N migrations")(
+      "only", po::value<std::vector<std::string>>()->value_name("VERSION"), "this version (may be repeated)")(
+      "since-ref", po::value<std::string>()->value_name("REF"), "what this git ref does not have");
+  po::options_description run("how it runs");
+  run.add_options()("fixture", po::value<std::vector<std::string>>()->value_name("FILE"),
+                    "rows to start from: .sql, .csv (also .gz, .zst), a pg_dump (may be repeated)")(
+      "format", po::value<std::string>()->value_name("NAME"), "format of the history (default: detected)")(
+      "scale", po::value<int>()->value_name("N"), "makes fixtures that read lockkeeper.scale N times as large")(
+      "timeout", po::value<int>()->value_name("SECONDS")->default_value(600), "longest that one statement may take; 0: no limit")(
+      "jobs,j", po::value<int>()->value_name("N")->default_value(1), "scenarios at the same time")(
+      "keep", "stop at the first failure, leave its database running and print how to connect")(
+      "gate", po::value<std::string>()->value_name("LEVEL"), "lowest level that stops the merge: error, warning or note")(
+      "no-cache", "use and keep no snapshots");
+  add_server_options(run);
+  add_store_options(run);
+  po::options_description all;
+  all.add(selection).add(run).add(output_options());
+  return all;
+}
+
+Result<scenario::Selection> selection_of(const Parsed& parsed) {
+  scenario::Selection selection;
+  if (parsed.has("since")) selection.since = parsed.text("since");
+  if (parsed.has("last")) selection.last = parsed.values["last"].as<int>();
+  selection.only = parsed.texts("only");
+  if (parsed.has("since-ref")) selection.since_ref = parsed.text("since-ref");
+  const int given = int(selection.since.has_value()) + int(selection.last.has_value()) +
+                    int(!selection.only.empty()) + int(selection.since_ref.has_value());
+  if (given > 1) return failed(FailureKind::usage, "--since, --last, --only and --since-ref exclude each other");
+  if (selection.last && *selection.last < 1) return failed(FailureKind::usage, "--last takes a number from 1 up");
+  return selection;
+}
+
+/// Without a target: every scenario below ./scenarios, but for those that show faults.
+Result<std::vector<std::string>> targets_of(const Parsed& parsed) {
+  if (!parsed.positional.empty()) return parsed.positional;
+  std::vector<std::string> targets;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator("scenarios", error)) {
+    const std::string path = entry.path().string();
+    const bool negative = path.find("/negative/") != std::string::npos;
+    if (!negative && (path.ends_with(".yaml") || path.ends_with(".yml"))) targets.push_back(path);
+  }
+  if (targets.empty()) {
+    return failed(FailureKind::usage, "nothing to check: no scenario or directory given, and no scenarios/ here",
+                  "lockkeeper check path/to/migrations");
+  }
+  std::sort(targets.begin(), targets.end());
+  return targets;
+}
+
+/// What the command line says goes before what the scenario says.
+Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& parsed,
+                                       const scenario::Selection& selection) {
+  std::error_code error;
+  auto scenario = fs::is_directory(target, error) ? Result<scenario::Scenario>(scenario::for_directory(target))
+                                                  : scenario::load(target, check::rule_ids());
+  if (!scenario) return scenario;
+  if (!selection.empty()) scenario->selection = selection;
+  if (parsed.has("format")) scenario->format = parsed.text("format");
+  for (const auto& fixture : parsed.texts("fixture")) scenario->fixtures.push_back({fixture, "", {}});
+  if (parsed.has("scale")) scenario->scale = parsed.values["scale"].as<int>();
+  if (scenario->scale < 1) return failed(FailureKind::usage, "--scale takes a number from 1 up");
+  if (parsed.has("gate")) {
+    const auto level = record::level_named(parsed.text("gate"));
+    if (!level) {
+      return failed(FailureKind::usage, fmt::format("--gate: unknown level '{}'", parsed.text("gate")),
+                    "it is error, warning or note");
+    }
+    scenario->gate = *level;
+  }
+  return scenario;
+}
+
+/// One unit for each scenario and server version.
+Result<std::vector<Unit>> units_of(const Parsed& parsed, const ServerOptions& servers) {
+  const auto targets = targets_of(parsed);
+  if (!targets) return failed(targets);
+  const auto selection = selection_of(parsed);
+  if (!selection) return failed(selection);
+  std::vector<Unit> units;
+  for (const std::string& target : *targets) {
+    auto scenario = scenario_of(target, parsed, *selection);
+    if (!scenario) return failed(scenario);
+    std::vector<std::optional<int>> versions(scenario->postgres_versions.begin(), scenario->postgres_versions.end());
+    if (versions.empty() || servers.pg_version || servers.pg_bin || !servers.server_url.empty()) {
+      versions = {servers.pg_version};
+    }
+    for (const auto version : versions) units.push_back({target, *scenario, version});
+  }
+  return units;
+}
+
+std::string utc_now(const char* format) {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[64];
+  return {text, std::strftime(text, sizeof text, format, &parts)};
+}
+
+std::string host_name() {
+  char name[256] = "";
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+record::Verdict verdict_of(const std::vector<record::Run>& runs) {
+  record::Verdict verdict = record::Verdict::pass;
+  for (const auto& run : runs) verdict = std::max(verdict, run.verdict);
+  return verdict;
+}
+
+ExitCode ending_of(const record::Record& record) {
+  // The most telling of several: a signal, then what kept us from judging, then findings.
+  ExitCode code = ExitCode::pass;
+  const auto rank = [](ExitCode candidate) {
+    static constexpr ExitCode k_order[] = {ExitCode::pass,  ExitCode::nothing,     ExitCode::findings,
+                                           ExitCode::usage, ExitCode::environment, ExitCode::interrupted};
+    return std::find(std::begin(k_order), std::end(k_order), candidate) - std::begin(k_order);
+  };
+  for (const auto& run : record.runs) {
+    ExitCode own = run.verdict == record::Verdict::fail ? ExitCode::findings : ExitCode::pass;
+    if (run.failure) own = exit_code_of(run.failure->kind);
+    if (rank(own) > rank(code)) code = own;
+  }
+  return code;
+}
+
+/// Runs the units on `jobs` threads; each thread makes and destroys its own servers. What is finished is in the
+/// reports at once.
+void run_all(const std::vector<Unit>& units, int jobs, const UnitContext& context, record::Record& record,
+             const Reporting& reporting) {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  const auto work = [&] {
+    for (std::size_t at = next++; at < units.size(); at = next++) {
+      record::Run run = run_unit(units[at], context);
+      const std::lock_guard lock(mutex);
+      record.runs[at] = std::move(run);
+      reporting.write_files(record);
+    }
+  };
+  std::vector<std::thread> threads;
+  const auto wanted = std::min<std::size_t>(static_cast<std::size_t>(std::max(jobs, 1)), units.size());
+  for (std::size_t extra = 1; extra < wanted; ++extra) threads.emplace_back(work);
+  work();
+  for (auto& thread : threads) thread.join();
+}
+
+}  // namespace
+
+Result<ExitCode> check_command(const std::vector<std::string>& arguments) {
+  const auto process_start = std::chrono::steady_clock::now();
+  const auto parsed = parse("check", check_options(), arguments);
+  if (!parsed) return failed(parsed);
+  if (parsed->help_shown) return ExitCode::pass;
+  const auto reporting = Reporting::from(*parsed);
+  if (!reporting) return failed(reporting);
+  record::Record record;
+  record.lockkeeper_version = LOCKKEEPER_VERSION;
+  record.started_at = utc_now("%Y-%m-%dT%H:%M:%SZ");
+  record.host = host_name();
+  const auto fail_early = [&](const Failure& failure) -> Result<ExitCode> {
+    record::Run run;
+    run.scenario = parsed->positional.empty() ? "" : parsed->positional.front();
+    run.failure = failure;
+    record.runs = {run};
+    reporting->write_files(record);
+    reporting->write_standard_output(record);
+    return tl::unexpected<Failure>(failure);
+  };
+  const auto servers = server_options(*parsed);
+  if (!servers) return fail_early(servers.error());
+  const auto units = units_of(*parsed, *servers);
+  if (!units) return fail_early(units.error());
+  const auto store = open_store(*parsed);
+  if (!store) return fail_early(store.error());
+  sweep_dead_runs(store->directory() / "runs");
+  UnitContext context{*parsed, *servers, &*store, reporting->console(), utc_now("%Y-%m-%d"), process_start};
+  reporting->console().runs_ahead(units->size());
+  record.runs.resize(units->size());
+  for (std::size_t at = 0; at < units->size(); ++at) {
+    record.runs[at].scenario = (*units)[at].scenario.name;
+    record.runs[at].failure = Failure{FailureKind::interrupted, "not run", "", {}};
+  }
+  run_all(*units, parsed->values["jobs"].as<int>(), context, record, *reporting);
+  record.verdict = verdict_of(record.runs);
+  const bool written = reporting->write_files(record);
+  reporting->console().finished(record);
+  reporting->write_standard_output(record);
+  const ExitCode code = ending_of(record);
+  if (!written && code == ExitCode::pass) return ExitCode::environment;
+  return code;
+}
+
+}  // namespace lockkeeper::app

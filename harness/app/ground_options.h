@@ -1,0 +1,36 @@
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/options.h"
+#include "engine/engine.h"
+#include "engine/postgres/postgres.h"
+#include "snapshot/store.h"
+
+namespace lockkeeper::app {
+
+/// Which server and which store a command works with: the options that several commands share.
+struct ServerOptions {
+  std::optional<std::filesystem::path> pg_bin;
+  std::optional<int> pg_version;
+  std::string server_url;
+};
+
+void add_server_options(boost::program_options::options_description& options);
+Result<ServerOptions> server_options(const Parsed& parsed);
+
+void add_store_options(boost::program_options::options_description& options);
+Result<snapshot::Store> open_store(const Parsed& parsed);
+
+/// The binaries that the options and the scenario's version ask for; an environment failure that says what was
+/// found and what to install where there are none.
+Result<engine::postgres::Binaries> choose_binaries(const ServerOptions& options, std::optional<int> major);
+
+/// An engine for one run, with its own directory.
+Result<std::unique_ptr<engine::Engine>> make_engine(const ServerOptions& options, std::optional<int> major,
+                                                    const std::filesystem::path& run_directory);
+
+}  // namespace lockkeeper::app

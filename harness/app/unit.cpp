@@ -1,0 +1,84 @@
+#include "app/unit.h"
+
+#include <fmt/format.h>
+
+#include "base/run_directory.h"
+#include "check/rule.h"
+#include "history/load.h"
+#include "rehearsal/rehearse.h"
+
+namespace lockkeeper::app {
+
+namespace {
+
+/// A word as a shell takes it.
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                              "0123456789_-./:=@%+,") == std::string::npos;
+  if (plain) return word;
+  std::string result = "'";
+  for (const char c : word) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
+/// The command that brings the first failure back, with its database left open.
+std::string reproduction(const Unit& unit, const UnitContext& context, const record::Run& run) {
+  std::string command = "lockkeeper check " + quoted(unit.target);
+  for (const auto& finding : run.findings) {
+    const bool stops = finding.level >= run.gate && !finding.allowed && !finding.expected;
+    if (!stops) continue;
+    // The chain is judged over all of the trial; one step of it would not bring it back.
+    if (finding.rule != "chain-broken" && !finding.migration.empty()) command += " --only " + quoted(finding.migration);
+    break;
+  }
+  for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + quoted(fixture);
+  for (const char* option : {"format", "pg-bin", "server"}) {
+    if (context.options.has(option)) command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
+  }
+  if (unit.version) command += fmt::format(" --pg-version {}", *unit.version);
+  return command + " --keep";
+}
+
+Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context) {
+  const auto history = history::load(unit.scenario.migrations_path, unit.scenario.format);
+  if (!history) return failed(history);
+  const auto trial = history::select(*history, unit.scenario.selection);
+  if (!trial) return failed(trial);
+  const auto directory = RunDirectory::create(context.store->directory() / "runs");
+  if (!directory) return failed(directory);
+  const auto engine = make_engine(context.servers, unit.version, directory->path());
+  if (!engine) return failed(engine);
+  rehearsal::Options options;
+  options.statement_timeout = std::chrono::seconds(context.options.values["timeout"].as<int>());
+  options.keep = context.options.has("keep") ? rehearsal::Keep::yes : rehearsal::Keep::no;
+  options.work_directory = directory->path();
+  options.store = context.options.has("no-cache") ? nullptr : context.store;
+  options.process_start = context.process_start;
+  auto& console = context.console;
+  options.started = [&](const record::Run& run, std::size_t on_trial) { console.run_started(run, on_trial); };
+  options.migration_done = [&](const record::Run& run, const record::MigrationRecord& migration) {
+    console.migration_done(run, migration);
+  };
+  options.progress = [&](const std::string& what) { console.progress(unit.scenario.name, what); };
+  return rehearsal::rehearse(**engine, unit.scenario, *history, *trial, options);
+}
+
+}  // namespace
+
+record::Run run_unit(const Unit& unit, const UnitContext& context) {
+  auto rehearsed = rehearse_unit(unit, context);
+  record::Run run;
+  if (rehearsed) {
+    run = std::move(*rehearsed);
+  } else {
+    run.scenario = unit.scenario.name;
+    run.scenario_file = unit.target;
+    run.failure = rehearsed.error();
+  }
+  check::judge(run, unit.scenario, context.today);
+  if (run.verdict == record::Verdict::fail) run.reproduce = reproduction(unit, context, run);
+  context.console.run_finished(run);
+  return run;
+}
+
+}  // namespace lockkeeper::app

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "app/ground_options.h"
+#include "record/record.h"
+#include "report/console.h"
+#include "scenario/scenario.h"
+#include "snapshot/store.h"
+
+namespace lockkeeper::app {
+
+/// One scenario on one server version: what one thread runs from start to end.
+struct Unit {
+  std::string target;  ///< as the user named it
+  scenario::Scenario scenario;
+  std::optional<int> version;
+};
+
+/// What all units of a run share.
+struct UnitContext {
+  const Parsed& options;
+  const ServerOptions& servers;
+  const snapshot::Store* store;
+  report::Console& console;
+  std::string today;  ///< YYYY-MM-DD, UTC
+  std::chrono::steady_clock::time_point process_start;
+};
+
+/// Rehearses, judges and shows one unit. What went wrong is in the run.
+record::Run run_unit(const Unit& unit, const UnitContext& context);
+
+}  // namespace lockkeeper::app

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "check/rule.h"
+
+namespace lockkeeper::check {
+
+/// One finding for each fact of that kind, on the statement of up that names the object or, failing that, its
+/// table.
+void report_facts(const record::Run& run, const Rule& rule, record::SchemaFactKind kind,
+                  std::string (*message)(const record::SchemaFact&), std::vector<record::Finding>& findings);
+
+}  // namespace lockkeeper::check

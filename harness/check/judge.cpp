@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "check/finding.h"
+#include "check/rule.h"
+
+namespace lockkeeper::check {
+
+namespace {
+
+using record::Finding;
+using record::Level;
+using record::Run;
+using scenario::Scenario;
+
+/// An allow of the scenario, or a declaration in a migration's own file.
+struct Permit {
+  std::string rule;
+  std::string migration;  ///< empty: any
+  std::string reason;
+  std::string until;
+  Location location;
+  bool matched = false;
+
+  bool covers(const Finding& finding) const {
+    return rule == finding.rule && (migration.empty() || migration == finding.migration);
+  }
+  /// The day named is the last one on which it holds; dates of this form compare as text.
+  bool expired(std::string_view today) const { return !until.empty() && std::string_view(until) < today; }
+};
+
+std::vector<Permit> permits_of(const Run& run, const Scenario& scenario) {
+  std::vector<Permit> permits;
+  for (const scenario::Allow& allow : scenario.allow) {
+    permits.push_back({allow.rule, allow.migration, allow.reason, allow.until, allow.location});
+  }
+  for (const record::MigrationRecord& migration : run.migrations) {
+    for (const record::Declaration& declaration : migration.declarations) {
+      permits.push_back(
+          {declaration.rule, migration.version, declaration.reason, declaration.until, declaration.location});
+    }
+  }
+  return permits;
+}
+
+/// A finding of a migration that no rule placed stands at its file.
+void place(const Run& run, Finding& finding) {
+  if (finding.location || finding.migration.empty()) return;
+  const record::MigrationRecord* migration = migration_of(run, finding.migration);
+  if (migration == nullptr) return;
+  const bool down = finding.side == record::Side::down && migration->down.has_value();
+  finding.location = down ? *migration->down : migration->up;
+  if (finding.location->line == 0) finding.location->line = 1;
+}
+
+void apply_level(const Scenario& scenario, Finding& finding) {
+  for (const scenario::LevelChange& change : scenario.levels) {
+    if (change.rule == finding.rule) finding.level = change.level;
+  }
+}
+
+void apply_permits(std::vector<Permit>& permits, std::string_view today, Finding& finding) {
+  for (Permit& permit : permits) {
+    if (!permit.covers(finding)) continue;
+    permit.matched = true;
+    if (permit.expired(today)) {
+      finding.evidence.push_back(fmt::format("was allowed until {} ({}): {}", permit.until,
+                                             to_string(permit.location), permit.reason));
+    } else if (!finding.allowed) {
+      finding.allowed = true;
+      finding.level = Level::note;
+      finding.reason = permit.reason;
+    }
+  }
+}
+
+bool is_on_trial(const Run& run, const std::string& version) {
+  return version.empty() || migration_of(run, version) != nullptr;
+}
+
+void match_expected(Run& run, const Scenario& scenario) {
+  for (const scenario::ExpectedFinding& expected : scenario.expect_findings) {
+    bool appeared = false;
+    for (Finding& finding : run.findings) {
+      if (finding.rule != expected.rule) continue;
+      if (!expected.migration.empty() && expected.migration != finding.migration) continue;
+      finding.expected = true;
+      appeared = true;
+    }
+    if (!appeared) run.missing_expected.push_back({expected.rule, expected.migration, "", expected.location});
+  }
+}
+
+/// Findings of the whole run come after those of its migrations.
+void sort_findings(Run& run) {
+  std::map<std::string, std::size_t> migration_order;
+  for (const record::MigrationRecord& migration : run.migrations) {
+    migration_order.emplace(migration.version, migration_order.size());
+  }
+  std::map<std::string, std::size_t> rule_order;
+  for (const Rule& rule : all_rules()) rule_order.emplace(rule.id, rule_order.size());
+  const auto key = [&](const Finding& finding) {
+    const auto found = migration_order.find(finding.migration);
+    return std::tuple(found == migration_order.end() ? migration_order.size() : found->second,
+                      rule_order[finding.rule]);
+  };
+  std::stable_sort(run.findings.begin(), run.findings.end(),
+                   [&](const Finding& a, const Finding& b) { return key(a) < key(b); });
+}
+
+record::Verdict verdict_of(const Run& run, const Scenario& scenario) {
+  if (run.failure) return record::Verdict::error;
+  const auto any = [&](auto condition) {
+    return std::any_of(run.findings.begin(), run.findings.end(), condition);
+  };
+  if (scenario.expect_findings.empty()) {
+    const bool stopped = any([&](const Finding& f) { return !f.allowed && f.level >= run.gate; });
+    return stopped ? record::Verdict::fail : record::Verdict::pass;
+  }
+  // A scenario that shows a fault passes when exactly that fault appears; notes are no faults, unless the
+  // gate says so.
+  const Level threshold = std::min(run.gate, Level::warning);
+  const bool unexpected =
+      any([&](const Finding& f) { return !f.allowed && !f.expected && f.level >= threshold; });
+  return unexpected || !run.missing_expected.empty() ? record::Verdict::fail : record::Verdict::pass;
+}
+
+}  // namespace
+
+void judge(Run& run, const Scenario& scenario, std::string_view today) {
+  run.findings.clear();
+  run.stale.clear();
+  run.missing_expected.clear();
+  run.gate = scenario.gate.value_or(Level::error);
+  for (const Rule& rule : all_rules()) rule.find(run, scenario, run.findings);
+  std::vector<Permit> permits = permits_of(run, scenario);
+  for (Finding& finding : run.findings) {
+    place(run, finding);
+    apply_level(scenario, finding);
+    apply_permits(permits, today, finding);
+  }
+  sort_findings(run);
+  // A run that ended early has not seen everything: what is missing in it says nothing.
+  if (!run.failure) {
+    match_expected(run, scenario);
+    for (const Permit& permit : permits) {
+      if (permit.matched || !is_on_trial(run, permit.migration)) continue;
+      run.stale.push_back({permit.rule, permit.migration, permit.reason, permit.location});
+    }
+  }
+  run.verdict = verdict_of(run, scenario);
+}
+
+}  // namespace lockkeeper::check

@@ -1,0 +1,49 @@
+#include <fmt/format.h>
+
+#include "check/describe.h"
+#include "check/finding.h"
+#include "check/rules/rules.h"
+
+namespace lockkeeper::check {
+
+namespace {
+
+void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+  for (const record::MigrationRecord& migration : run.migrations) {
+    if (migration.down_did_nothing) continue;
+    const auto& data = migration.back_difference.data;
+    if (data.empty()) continue;
+    record::Finding finding =
+        finding_of(k_data_not_restored, migration, record::Side::down,
+                   fmt::format("after down the data is not what it was before up: {}", data_summary(data)));
+    finding.evidence = data_lines(data);
+    findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace
+
+constinit const Rule k_data_not_restored{
+    .id = "data-not-restored",
+    .group = "round trip",
+    .level = record::Level::error,
+    .summary = "after down, rows or values that were there before up are gone or changed",
+    .why =
+        "The schema looks restored, and a diff of dumps without rows says so; but the column that came back "
+        "is empty.",
+    .advice =
+        "keep the old values until the release cannot be rolled back any more: copy them to a table or "
+        "column of "
+        "their own in up and back in down, or drop them in a later release",
+    .bad = R"(-- up
+ALTER TABLE users DROP COLUMN phone;
+-- down: the column comes back, its values do not
+ALTER TABLE users ADD COLUMN phone text;)",
+    .good = R"(-- up: no longer used, but still there; a later release drops it
+ALTER TABLE users RENAME COLUMN phone TO phone_unused;
+-- down
+ALTER TABLE users RENAME COLUMN phone_unused TO phone;)",
+    .find = find,
+};
+
+}  // namespace lockkeeper::check

@@ -1,0 +1,91 @@
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "check/finding.h"
+#include "check/rules/rules.h"
+
+namespace lockkeeper::check {
+
+namespace {
+
+using record::ExpectationObservation;
+using scenario::Expectation;
+
+std::string found_text(const std::string& found, const std::string& sqlstate) {
+  const std::string text = found.empty() ? "nothing" : abridged(found, 200);
+  const bool repeats = sqlstate.empty() || text.find(sqlstate) != std::string::npos;
+  return repeats ? text : fmt::format("{} (SQLSTATE {})", text, sqlstate);
+}
+
+void report(const Expectation& expectation, std::string message, std::string advice,
+            std::vector<record::Finding>& findings) {
+  record::Finding finding = finding_of(k_expectation_not_met, std::move(message));
+  if (!expectation.location.file.empty()) finding.location = expectation.location;
+  if (!expectation.sql.empty()) finding.statement = abridged(expectation.sql, 120);
+  if (!advice.empty()) finding.advice = std::move(advice);
+  findings.push_back(std::move(finding));
+}
+
+void judge_after(const Expectation& expectation, const ExpectationObservation& observation,
+                 std::vector<record::Finding>& findings) {
+  if (observation.after_held) return;
+  report(expectation,
+         fmt::format("after up, expected {}: found {}", expectation.describe(),
+                     found_text(observation.after_found, observation.after_sqlstate)),
+         "", findings);
+}
+
+void judge_before(const Expectation& expectation, const ExpectationObservation& observation,
+                  std::vector<record::Finding>& findings) {
+  constexpr const char* k_advice =
+      "start the trial before the migration that brings it (since), or correct the expectation: as it is, it "
+      "passes "
+      "without the migration";
+  if (!observation.before_known) return;
+  if (expectation.not_before && observation.before_held) {
+    report(expectation,
+           fmt::format("before up, expected otherwise than {}: it held already", expectation.describe()),
+           k_advice, findings);
+  }
+  if (!expectation.fails_before || observation.before_sqlstate == *expectation.fails_before) return;
+  const std::string found = observation.before_sqlstate.empty()
+                                ? std::string("it ran")
+                                : found_text(observation.before_found, observation.before_sqlstate);
+  report(expectation,
+         fmt::format("before up, expected {} to fail with SQLSTATE {}: {}", expectation.describe(),
+                     *expectation.fails_before, found),
+         k_advice, findings);
+}
+
+void find(const record::Run& run, const scenario::Scenario& scenario,
+          std::vector<record::Finding>& findings) {
+  for (const ExpectationObservation& observation : run.expectations) {
+    if (observation.index >= scenario.after_up.size()) continue;
+    const Expectation& expectation = scenario.after_up[observation.index];
+    judge_after(expectation, observation, findings);
+    judge_before(expectation, observation, findings);
+  }
+}
+
+}  // namespace
+
+constinit const Rule k_expectation_not_met{
+    .id = "expectation-not-met",
+    .group = "expectations",
+    .level = record::Level::error,
+    .summary = "after up, something that the scenario expects is not so (or was so already before)",
+    .why = "The migration runs, goes back and runs again, and still does not do what it was written for.",
+    .advice =
+        "compare the migration with what the scenario expects: a wrong table, a missing statement, or IF NOT "
+        "EXISTS "
+        "that found something else of that name",
+    .bad = R"(-- after_up: {column: payments.user_id, nullable: true, not_before: true}
+-- up: drops the default, not the NOT NULL
+ALTER TABLE payments ALTER COLUMN user_id DROP DEFAULT;)",
+    .good = R"(-- after_up: {column: payments.user_id, nullable: true, not_before: true}
+-- up
+ALTER TABLE payments ALTER COLUMN user_id DROP NOT NULL;)",
+    .find = find,
+};
+
+}  // namespace lockkeeper::check

@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "check/describe.h"
+#include "check/finding.h"
+#include "check/rules/rules.h"
+
+namespace lockkeeper::check {
+
+namespace {
+
+using record::AttributeChange;
+using record::Change;
+using record::ObjectDifference;
+
+/// The entries of an access list as a state writes it: "app=r/owner report=r/owner", a role's name quoted
+/// where it holds a space.
+std::set<std::string> grants_of(const std::string& list) {
+  std::set<std::string> grants;
+  std::string grant;
+  bool quoted = false;
+  for (const char c : list + " ") {
+    if (c == '"') quoted = !quoted;
+    if (c == ' ' && !quoted) {
+      if (!grant.empty()) grants.insert(grant);
+      grant.clear();
+    } else {
+      grant += c;
+    }
+  }
+  return grants;
+}
+
+bool is_loss(const AttributeChange& attribute) {
+  if (attribute.name == "owner") return true;
+  if (attribute.name == "comment") return attribute.after.empty();
+  if (attribute.name != "privileges") return false;
+  const auto before = grants_of(attribute.before);
+  const auto after = grants_of(attribute.after);
+  return !std::includes(after.begin(), after.end(), before.begin(), before.end());
+}
+
+/// An index's definition from USING on: what it is, whatever it is called and wherever it stands.
+std::string shape_of(const std::string& definition) {
+  const auto at = definition.find(" USING ");
+  return at == std::string::npos ? definition : definition.substr(at);
+}
+
+/// The rebuilt table may have the same index under a new name.
+bool has_successor(const ObjectDifference& lost, const std::vector<ObjectDifference>& objects) {
+  return std::any_of(objects.begin(), objects.end(), [&](const ObjectDifference& other) {
+    return other.change == Change::added && other.kind == lost.kind && other.parent == lost.parent &&
+           !lost.definition.empty() && shape_of(other.definition) == shape_of(lost.definition);
+  });
+}
+
+bool is_dropped_by_name(const record::MigrationRecord& migration, const ObjectDifference& object) {
+  return migration.forward && statement_naming(*migration.forward, {object.identity, ""}) != nullptr;
+}
+
+std::set<std::string> recreated_objects(const std::vector<ObjectDifference>& objects) {
+  std::set<std::string> result;
+  for (const ObjectDifference& object : objects) {
+    if (object.recreated) result.insert(object.identity);
+  }
+  return result;
+}
+
+struct Loss {
+  Named object;
+  std::string what;
+  std::string evidence;
+};
+
+std::vector<Loss> losses_of(const record::MigrationRecord& migration) {
+  const auto& objects = migration.forward_change.objects;
+  const auto recreated = recreated_objects(objects);
+  std::vector<Loss> losses;
+  for (const ObjectDifference& object : objects) {
+    const bool made_again = object.recreated || object.parent_recreated || recreated.contains(object.parent);
+    if (!made_again) continue;
+    for (const AttributeChange& attribute : object.attributes) {
+      if (object.change != Change::altered || !is_loss(attribute)) continue;
+      losses.push_back({{object.recreated ? object.identity : object.parent, ""},
+                        fmt::format("{} of {} {}", attribute.name, object.kind, object.identity),
+                        fmt::format("{} {}: {} was {}, is {}", object.kind, object.identity, attribute.name,
+                                    attribute_text(attribute.name, attribute.before),
+                                    attribute_text(attribute.name, attribute.after))});
+    }
+    const bool hangs_on = object.kind == "index" || object.kind == "policy";
+    if (object.change == Change::lost && hangs_on && !has_successor(object, objects) &&
+        !is_dropped_by_name(migration, object)) {
+      losses.push_back(
+          {{object.parent, ""},
+           fmt::format("{} {}", object.kind, object.identity),
+           fmt::format("lost {} {}: {}", object.kind, object.identity, abridged(object.definition, 200))});
+    }
+  }
+  return losses;
+}
+
+void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+  for (const record::MigrationRecord& migration : run.migrations) {
+    const std::vector<Loss> losses = losses_of(migration);
+    if (losses.empty()) continue;
+    std::vector<std::string> what;
+    std::vector<Named> objects;
+    for (const Loss& loss : losses) {
+      what.push_back(loss.what);
+      objects.push_back(loss.object);
+    }
+    record::Finding finding =
+        finding_of(k_privilege_lost, migration, record::Side::up,
+                   fmt::format("an object that up makes again lost what it had: {}", join(what, ", ")));
+    blame_naming(finding, migration.forward, objects);
+    for (const Loss& loss : losses) finding.evidence.push_back(loss.evidence);
+    findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace
+
+constinit const Rule k_privilege_lost{
+    .id = "privilege-lost",
+    .group = "schema",
+    .level = record::Level::error,
+    .summary = "a recreated object no longer has the privileges, owner, comment or indexes that it had",
+    .why =
+        "DROP and CREATE make another object of the same name. The application's role may not read the new "
+        "view, and "
+        "the first to tell is a user with an error page.",
+    .advice =
+        "use CREATE OR REPLACE, which keeps them, or repeat GRANT, OWNER TO, COMMENT and CREATE INDEX after "
+        "CREATE",
+    .bad = R"(-- up: what was granted on the view is gone
+DROP VIEW active_users;
+CREATE VIEW active_users AS SELECT id, email, name FROM users WHERE active;)",
+    .good = R"(-- up
+CREATE OR REPLACE VIEW active_users AS SELECT id, email, name FROM users WHERE active;)",
+    .find = find,
+};
+
+}  // namespace lockkeeper::check

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "check/rule.h"
+
+/// Every rule, each in the file of its name; check/rule.cpp registers them.
+namespace lockkeeper::check {
+
+extern const Rule k_up_fails;
+extern const Rule k_down_fails;
+extern const Rule k_again_fails;
+extern const Rule k_down_missing;
+extern const Rule k_schema_not_restored;
+extern const Rule k_again_differs;
+extern const Rule k_data_not_restored;
+extern const Rule k_data_changed;
+extern const Rule k_chain_broken;
+extern const Rule k_not_deterministic;
+extern const Rule k_sequence_moved;
+extern const Rule k_column_order_changed;
+extern const Rule k_leaves_transaction_open;
+extern const Rule k_session_setting_leaks;
+extern const Rule k_constraint_not_validated;
+extern const Rule k_constraint_violated;
+extern const Rule k_index_invalid;
+extern const Rule k_index_duplicate;
+extern const Rule k_foreign_key_without_index;
+extern const Rule k_cascade_dropped;
+extern const Rule k_identifier_truncated;
+extern const Rule k_privilege_lost;
+extern const Rule k_query_fails;
+extern const Rule k_query_result_changed;
+extern const Rule k_index_not_used;
+extern const Rule k_query_slower;
+extern const Rule k_claim_not_met;
+extern const Rule k_invariant_broken;
+extern const Rule k_expectation_not_met;
+
+}  // namespace lockkeeper::check

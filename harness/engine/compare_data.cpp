@@ -1,0 +1,89 @@
+#include <algorithm>
+
+#include "engine/compare_parts.h"
+
+namespace lockkeeper::engine {
+namespace {
+
+using record::DataChange;
+using record::DataDifference;
+
+const ColumnContent* named(const std::vector<ColumnContent>& columns, std::string_view name) {
+  const auto found = std::ranges::find(columns, name, &ColumnContent::name);
+  return found == columns.end() ? nullptr : &*found;
+}
+
+bool same_layout(const std::vector<ColumnContent>& a, const std::vector<ColumnContent>& b) {
+  return std::ranges::equal(a, b, [](const ColumnContent& x, const ColumnContent& y) {
+    return x.name == y.name && x.type == y.type;
+  });
+}
+
+/// Equal as they are, or, where only the type changed, once cast back to what they were. Either state may be
+/// the one that knows the other's types.
+bool same_values(const ColumnContent& column, const TableContent& before, const TableContent& after) {
+  const ColumnContent* now = named(after.columns, column.name);
+  if (now->hash == column.hash) return true;
+  if (now->type == column.type) return false;
+  const ColumnContent* cast_back = named(after.former, column.name);
+  if (cast_back != nullptr && cast_back->type == column.type) return cast_back->hash == column.hash;
+  const ColumnContent* was = named(before.former, column.name);
+  return was != nullptr && was->type == now->type && was->hash == now->hash;
+}
+
+/// False only where both hashes are over the same columns.
+bool same_composition(const TableContent& before, const TableContent& after) {
+  if (same_layout(before.columns, after.columns)) return before.row_hash == after.row_hash;
+  if (!after.former_row_hash.empty() && same_layout(before.columns, after.former)) {
+    return before.row_hash == after.former_row_hash;
+  }
+  if (!before.former_row_hash.empty() && same_layout(after.columns, before.former)) {
+    return after.row_hash == before.former_row_hash;
+  }
+  return true;
+}
+
+DataDifference difference_of(DataChange change, const TableContent& before, const TableContent& after,
+                             const std::string& column = {}) {
+  return {.change = change,
+          .table = before.table,
+          .column = column,
+          .rows_before = before.rows,
+          .rows_after = after.rows,
+          .rows_lost = {},
+          .rows_added = {},
+          .rows_changed = {},
+          .sample_key = {}};
+}
+
+void compare_table(const TableContent& before, const TableContent& after,
+                   std::vector<DataDifference>& differences) {
+  // With other rows every sum is another, which says nothing more.
+  if (before.rows != after.rows) {
+    differences.push_back(difference_of(DataChange::table_rows, before, after));
+    return;
+  }
+  const std::size_t known = differences.size();
+  for (const ColumnContent& column : before.columns) {
+    if (named(after.columns, column.name) == nullptr || same_values(column, before, after)) continue;
+    differences.push_back(difference_of(DataChange::column_values, before, after, column.name));
+  }
+  if (differences.size() == known && !same_composition(before, after)) {
+    differences.push_back(difference_of(DataChange::row_composition, before, after));
+  }
+}
+
+}  // namespace
+
+std::vector<record::DataDifference> compare_data(const State& before, const State& after) {
+  std::vector<DataDifference> differences;
+  auto now = after.tables.begin();
+  for (const TableContent& old : before.tables) {
+    while (now != after.tables.end() && now->table < old.table) ++now;
+    if (now == after.tables.end()) break;
+    if (now->table == old.table) compare_table(old, *now, differences);
+  }
+  return differences;
+}
+
+}  // namespace lockkeeper::engine

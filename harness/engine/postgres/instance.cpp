@@ -1,0 +1,119 @@
+#include "engine/postgres/instance.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "engine/postgres/connection.h"
+#include "engine/postgres/fixture.h"
+
+namespace lockkeeper::engine::postgres {
+
+DatabaseInstance::DatabaseInstance(record::ServerInfo server, std::string connection,
+                                   std::shared_ptr<ToolBox> tools, std::optional<RunAs> run_as)
+    : m_server(std::move(server)),
+      m_connection(std::move(connection)),
+      m_tools(std::move(tools)),
+      m_run_as(std::move(run_as)),
+      m_side_runner(m_connection),
+      m_state_reader(m_connection),
+      m_probe(m_connection) {}
+
+void DatabaseInstance::close_sessions() {
+  m_side_runner.close();
+  m_state_reader.close();
+  m_probe.close();
+}
+
+Result<void> DatabaseInstance::load_fixture(const std::string& path, const std::string& table) {
+  return postgres::load_fixture(m_tools->tools(),
+                                FixtureRequest{path, table, m_connection, m_scale, m_run_as});
+}
+
+Result<void> DatabaseInstance::execute(const std::string& sql, const Location& location) {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  const auto answered = session->ask(sql);
+  if (!answered) return failed(answered);
+  if (answered->sqlstate.empty()) return {};
+  std::string cause = answered->message;
+  if (!answered->detail.empty()) cause += " (" + answered->detail + ")";
+  return failed(FailureKind::usage,
+                fmt::format("cannot run '{}': {} (SQLSTATE {})", abridged(sql), cause, answered->sqlstate),
+                {}, location.file.empty() ? std::nullopt : std::optional(location));
+}
+
+Result<void> DatabaseInstance::analyze() {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  const auto done = session->rows("ANALYZE");
+  if (!done) return failed(done);
+  return {};
+}
+
+Result<SideOutcome> DatabaseInstance::run_side(const SideRequest& request) {
+  return m_side_runner.run(request);
+}
+
+Result<State> DatabaseInstance::read_state(const State* previous, const Touched& touched) {
+  return m_state_reader.read(previous, touched);
+}
+
+Result<void> DatabaseInstance::restore_sequences(const State& state) {
+  return m_state_reader.restore_sequences(state);
+}
+
+Result<std::optional<record::DataDifference>> DatabaseInstance::compare_rows(Instance& base,
+                                                                             const std::string& table) {
+  const auto* before = dynamic_cast<DatabaseInstance*>(&base);
+  if (before == nullptr) {
+    return failed(FailureKind::environment,
+                  fmt::format("cannot compare the rows of '{}': the base is no PostgreSQL", table));
+  }
+  return postgres::compare_rows(before->m_connection, m_connection, table);
+}
+
+Result<std::vector<record::SchemaFact>> DatabaseInstance::violated_constraints(const Touched& touched) {
+  return m_state_reader.violated_constraints(touched);
+}
+
+Result<Answer> DatabaseInstance::try_query(const QueryRequest& request) {
+  return m_probe.try_query(request);
+}
+
+Result<Instance::Held> DatabaseInstance::check_column(const std::string& column,
+                                                      const std::optional<bool>& nullable,
+                                                      const std::optional<std::string>& type,
+                                                      const std::optional<std::string>& default_value,
+                                                      bool exists) {
+  return m_probe.check_column(column, nullable, type, default_value, exists);
+}
+
+Result<Instance::Held> DatabaseInstance::check_constraint(const std::string& constraint,
+                                                          const std::optional<std::string>& on_delete,
+                                                          const std::optional<std::string>& on_update,
+                                                          const std::optional<bool>& validated, bool exists) {
+  return m_probe.check_constraint(constraint, on_delete, on_update, validated, exists);
+}
+
+Result<Instance::Held> DatabaseInstance::check_index(const std::string& index,
+                                                     const std::vector<std::string>& columns,
+                                                     const std::optional<bool>& unique,
+                                                     const std::optional<bool>& valid, bool exists) {
+  return m_probe.check_index(index, columns, unique, valid, exists);
+}
+
+Result<Instance::Planned> DatabaseInstance::plan(const QueryRequest& request) {
+  return m_probe.plan(request);
+}
+
+Result<double> DatabaseInstance::time_query(const QueryRequest& request) {
+  return m_probe.time_query(request);
+}
+
+Result<bool> DatabaseInstance::is_ambiguous(const QueryRequest& request) {
+  return m_probe.is_ambiguous(request);
+}
+
+}  // namespace lockkeeper::engine::postgres

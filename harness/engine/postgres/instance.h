@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/process.h"
+#include "engine/engine.h"
+#include "engine/postgres/binaries.h"
+#include "engine/postgres/probe.h"
+#include "engine/postgres/side_runner.h"
+#include "engine/postgres/state_reader.h"
+
+namespace lockkeeper::engine::postgres {
+
+/// What every instance does that is one database behind a connection string; where it comes from and goes to
+/// is left to private and existing servers.
+class DatabaseInstance : public Instance {
+ public:
+  const record::ServerInfo& server() const override { return m_server; }
+  void set_scale(int scale) override { m_scale = scale; }
+  Result<void> load_fixture(const std::string& path, const std::string& table) override;
+  Result<void> execute(const std::string& sql, const Location& location) override;
+  Result<void> analyze() override;
+  Result<SideOutcome> run_side(const SideRequest& request) override;
+  Result<State> read_state(const State* previous, const Touched& touched) override;
+  Result<void> restore_sequences(const State& state) override;
+  Result<std::optional<record::DataDifference>> compare_rows(Instance& base,
+                                                             const std::string& table) override;
+  Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched) override;
+  Result<Answer> try_query(const QueryRequest& request) override;
+  Result<Held> check_column(const std::string& column, const std::optional<bool>& nullable,
+                            const std::optional<std::string>& type,
+                            const std::optional<std::string>& default_value, bool exists) override;
+  Result<Held> check_constraint(const std::string& constraint, const std::optional<std::string>& on_delete,
+                                const std::optional<std::string>& on_update,
+                                const std::optional<bool>& validated, bool exists) override;
+  Result<Held> check_index(const std::string& index, const std::vector<std::string>& columns,
+                           const std::optional<bool>& unique, const std::optional<bool>& valid,
+                           bool exists) override;
+  Result<Planned> plan(const QueryRequest& request) override;
+  Result<double> time_query(const QueryRequest& request) override;
+  Result<bool> is_ambiguous(const QueryRequest& request) override;
+
+ protected:
+  DatabaseInstance(record::ServerInfo server, std::string connection, std::shared_ptr<ToolBox> tools,
+                   std::optional<RunAs> run_as);
+
+  const std::string& connection() const { return m_connection; }
+  /// Ends our own sessions: before the server is stopped or the database copied.
+  void close_sessions();
+
+ private:
+  record::ServerInfo m_server;
+  std::string m_connection;
+  std::shared_ptr<ToolBox> m_tools;
+  std::optional<RunAs> m_run_as;
+  int m_scale = 1;
+  SideRunner m_side_runner;
+  StateReader m_state_reader;
+  Probe m_probe;
+};
+
+}  // namespace lockkeeper::engine::postgres

@@ -1,0 +1,159 @@
+#include "engine/postgres/observer.h"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace lockkeeper::engine::postgres {
+
+namespace {
+
+/// Columns of the query below, in order.
+enum Column : std::size_t {
+  k_wal,
+  k_counting,
+  k_oid,
+  k_name,
+  k_kind,
+  k_file_node,
+  k_bytes,
+  k_modes,
+  k_scans,
+  k_tuples
+};
+
+// One row for each relation of ours that the transaction has a lock on; one row with empty columns where
+// there is none. 16384 is FirstNormalObjectId: below it stand the system's own relations. A relation dropped
+// in this transaction has no row in pg_class any more, but its lock remains. The database of a pg_locks row
+// is compared because relation oids are unique only within one.
+const std::string k_look = R"sql(
+SELECT w.wal, w.counting, l.relation, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+       c.relkind, pg_catalog.pg_relation_filenode(c.oid),
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END, l.modes,
+       pg_catalog.pg_stat_get_xact_numscans(c.oid),
+       pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) + pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)
+         + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)
+FROM (SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn AS wal,
+             pg_catalog.current_setting('track_counts') AS counting) w
+LEFT JOIN (SELECT relation, pg_catalog.string_agg(DISTINCT mode, ',') AS modes
+           FROM pg_catalog.pg_locks
+           WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND granted AND relation >= 16384
+             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+           GROUP BY relation) l ON true
+LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IS DISTINCT FROM 't' AND n.nspname IS DISTINCT FROM 'pg_toast')sql";
+
+constexpr std::chrono::milliseconds k_look_timeout{60'000};
+
+bool holds_rows(char kind) {
+  return kind == 'r' || kind == 'm' || kind == 'p' || kind == 'f';
+}
+
+std::int64_t number(const std::string& text) {
+  return std::strtoll(text.c_str(), nullptr, 10);
+}
+
+}  // namespace
+
+const std::string& Observer::warm_up() {
+  return k_look;
+}
+
+Result<void> Observer::look(record::StatementRecord* statement) {
+  auto reply = m_session.send(k_look, k_look_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  if (reply->error || reply->rows.empty()) {
+    lost_sight();
+    return {};
+  }
+  if (const auto known = recognise(reply->rows); !known) return failed(known);
+  const std::uint64_t wal = static_cast<std::uint64_t>(number(reply->rows.front()[k_wal]));
+  if (statement != nullptr) {
+    statement->locks_observed = true;
+    if (m_wal != 0 && wal > m_wal) statement->wal_bytes = wal - m_wal;
+  }
+  m_wal = wal;
+  // With the counters switched off their silence is no evidence.
+  if (reply->rows.front()[k_counting] != "on") lost_sight();
+  for (const Row& row : reply->rows) {
+    if (!row[k_oid].empty()) take(row, statement);
+  }
+  return {};
+}
+
+/// Asks the second session, which does not see the open transaction, what the relations were before it.
+Result<void> Observer::recognise(const std::vector<Row>& rows) {
+  std::vector<std::string> unknown;
+  for (const Row& row : rows) {
+    if (!row[k_oid].empty() && !m_relations.contains(row[k_oid])) unknown.push_back(row[k_oid]);
+  }
+  if (unknown.empty()) return {};
+  const auto reply = m_committed.send(
+      fmt::format("SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind, "
+                  "pg_relation_filenode(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                  "WHERE c.oid IN ({})",
+                  join(unknown, ",")),
+      k_look_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  if (reply->error) lost_sight();
+  for (const std::string& oid : unknown) m_relations.try_emplace(oid);
+  for (const Row& row : reply->rows) {
+    m_relations[row[0]] = Relation{row[1], row[2].empty() ? 'r' : row[2][0], true, row[3], 0, {}};
+  }
+  return {};
+}
+
+void Observer::take(const Row& row, record::StatementRecord* statement) {
+  Relation& relation = m_relations[row[k_oid]];
+  const bool dropped = row[k_kind].empty();
+  if (!relation.existed) {
+    if (!dropped) relation.kind = row[k_kind][0];
+  } else {
+    for (const std::string& mode : split(row[k_modes], ',')) {
+      if (relation.modes.insert(mode).second && statement != nullptr) {
+        statement->locks.push_back({relation.name, mode});
+      }
+    }
+  }
+  if (dropped) return;
+  // Counters of earlier transactions of the same session may still be in there: more is reported than was
+  // done in this one, never less.
+  if (holds_rows(relation.kind) && number(row[k_tuples]) > 0) {
+    m_touched.tables.insert(row[k_name]);
+    if (relation.existed) m_touched.tables.insert(relation.name);
+  }
+  take_storage(relation, row, statement);
+}
+
+void Observer::take_storage(Relation& relation, const Row& row, record::StatementRecord* statement) {
+  const std::int64_t scans = number(row[k_scans]);
+  const std::int64_t new_scans = scans >= relation.scans ? scans - relation.scans : scans;
+  relation.scans = scans;
+  if (!relation.existed) {
+    relation.file_node = row[k_file_node];
+    return;
+  }
+  if (new_scans > 0 && statement != nullptr && holds_rows(relation.kind)) {
+    statement->scans.push_back({relation.name, new_scans});
+  }
+  if (relation.file_node == row[k_file_node]) return;
+  relation.file_node = row[k_file_node];
+  if (holds_rows(relation.kind)) m_touched.tables.insert({relation.name, row[k_name]});
+  if (statement == nullptr) return;
+  // The file node also changes on TRUNCATE (nothing is left in the new file), REINDEX and REFRESH.
+  using record::StorageChange;
+  const StorageChange how = relation.kind == 'i'                                ? StorageChange::reindexed
+                            : relation.kind == 'm'                              ? StorageChange::refreshed
+                            : relation.kind == 'r' && number(row[k_bytes]) == 0 ? StorageChange::truncated
+                                                                                : StorageChange::rewritten;
+  statement->rewrites.push_back({relation.name, how});
+}
+
+void Observer::transaction_ended() {
+  for (auto& [oid, relation] : m_relations) relation.modes.clear();
+}
+
+}  // namespace lockkeeper::engine::postgres

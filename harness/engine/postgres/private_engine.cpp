@@ -1,0 +1,244 @@
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/run_directory.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "engine/postgres/connection.h"
+#include "engine/postgres/instance.h"
+#include "engine/postgres/private_server.h"
+
+namespace lockkeeper::engine::postgres {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<RunAs> owner(const Account& account) {
+  if (::geteuid() != 0) return std::nullopt;
+  return RunAs{account.name, account.uid, account.gid};
+}
+
+tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path) {
+  return failed(FailureKind::environment,
+                fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));
+}
+
+/// An instance's directory, the account's own: data, sockets and log lie in it. Removed with the object.
+class InstanceDirectory {
+ public:
+  static Result<InstanceDirectory> create(const PrivateOptions& options, int number) {
+    InstanceDirectory directory(options.run_directory / fmt::format("instance-{}", number));
+    if (::mkdir(directory.m_path.c_str(), 0700) != 0) return cannot("make", directory.m_path);
+    auto sockets = make_socket_directory(options.run_directory, directory.m_path / "s");
+    if (!sockets) return failed(sockets);
+    directory.m_sockets = std::move(*sockets);
+    if (::geteuid() == 0) {
+      for (const fs::path& path : {directory.m_path, directory.m_sockets}) {
+        if (::chown(path.c_str(), options.account.uid, options.account.gid) != 0)
+          return cannot("hand over", path);
+      }
+    }
+    return directory;
+  }
+  InstanceDirectory(InstanceDirectory&& other) noexcept
+      : m_path(std::exchange(other.m_path, {})), m_sockets(std::exchange(other.m_sockets, {})) {}
+  InstanceDirectory& operator=(InstanceDirectory&&) = delete;
+  InstanceDirectory(const InstanceDirectory&) = delete;
+  InstanceDirectory& operator=(const InstanceDirectory&) = delete;
+  ~InstanceDirectory() {
+    // What stays behind lies in the run's directory, whose owner removes it and reports what it cannot.
+    if (!m_sockets.empty()) static_cast<void>(remove_tree(m_sockets));
+    if (!m_path.empty()) static_cast<void>(remove_tree(m_path));
+  }
+  void leave_standing() {
+    m_path.clear();
+    m_sockets.clear();
+  }
+  Place place() const { return {m_path / "data", m_sockets, m_path / "log"}; }
+
+ private:
+  explicit InstanceDirectory(fs::path path) : m_path(std::move(path)) {}
+  fs::path m_path;
+  fs::path m_sockets;
+};
+
+/// A path in double quotes inside single ones, as a shell takes it.
+std::string psql_line(const Place& place, const std::string& database) {
+  const std::string parameters = conninfo(
+      {{"host", place.sockets.string()}, {"port", "5432"}, {"user", "postgres"}, {"dbname", database}});
+  std::string line = "psql \"";
+  for (const char character : parameters) {
+    if (std::strchr("\\\"$`", character) != nullptr) line += '\\';
+    line += character;
+  }
+  return line + "\"";
+}
+
+class PrivateInstance : public DatabaseInstance {
+ public:
+  PrivateInstance(const PrivateOptions& options, std::shared_ptr<ToolBox> tools, record::ServerInfo info,
+                  InstanceDirectory directory, std::unique_ptr<PrivateServer> server, std::string database)
+      : DatabaseInstance(std::move(info), server->connection(database), std::move(tools),
+                         owner(options.account)),
+        m_options(options),
+        m_directory(std::move(directory)),
+        m_server(std::move(server)),
+        m_database(std::move(database)) {}
+
+  ~PrivateInstance() override { close_sessions(); }
+  PrivateInstance(const PrivateInstance&) = delete;
+  PrivateInstance& operator=(const PrivateInstance&) = delete;
+
+  Result<Image> save(const fs::path& directory) override {
+    close_sessions();
+    if (const auto stopped = m_server->stop(Stop::clean); !stopped) return failed(stopped);
+    const fs::path data = m_server->place().data;
+    m_server.reset();
+    // What the next start writes anew anyway, and what names this machine's paths.
+    std::error_code error;
+    fs::remove(data / "postmaster.opts", error);
+    if (const auto moved = move_tree(data, directory); !moved) return failed(moved);
+    return Image{directory, m_database};
+  }
+
+  Result<std::string> keep() override {
+    close_sessions();
+    // The bond to our thread cannot be undone from outside, so the server is started again without it.
+    if (const auto stopped = m_server->stop(Stop::clean); !stopped) return failed(stopped);
+    const Place place = m_server->place();
+    m_server.reset();
+    const std::string line = psql_line(place, m_database);
+    if (const auto marked = mark_kept(m_options.run_directory, line); !marked) return failed(marked);
+    auto server = PrivateServer::start(m_options.binaries, m_options.account, place, Purpose::rehearse,
+                                       m_database, Daemon::Life::detached);
+    if (!server) return failed(server);
+    m_server = std::move(*server);
+    m_directory.leave_standing();
+    return line;
+  }
+
+ private:
+  static Result<void> move_tree(const fs::path& from, const fs::path& to) {
+    // rename(2) replaces an empty directory.
+    if (::rename(from.c_str(), to.c_str()) == 0) return {};
+    if (errno != EXDEV) return cannot("move the data directory to", to);
+    if (::rmdir(to.c_str()) != 0 && errno != ENOENT) return cannot("move the data directory to", to);
+    if (const auto copied = copy_tree(from, to); !copied) return copied;
+    return remove_tree(from);
+  }
+
+  PrivateOptions m_options;
+  InstanceDirectory m_directory;  // outlives the server that works in it
+  std::unique_ptr<PrivateServer> m_server;
+  std::string m_database;
+};
+
+/// Can the account reach the directory at all? PostgreSQL's own message does not say which parent is closed.
+Result<void> is_open_to(const Account& account, const fs::path& directory) {
+  if (::geteuid() != 0) return {};
+  fs::path path;
+  for (const fs::path& part : fs::absolute(directory)) {
+    path /= part;
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return cannot("read", path);
+    const mode_t bit = status.st_uid == account.uid   ? S_IXUSR
+                       : status.st_gid == account.gid ? S_IXGRP
+                                                      : S_IXOTH;
+    if ((status.st_mode & bit) != 0) continue;
+    return failed(
+        FailureKind::environment,
+        fmt::format("cannot run a server below '{}': it is closed to account '{}', which servers run as",
+                    path.string(), account.name),
+        "set LOCKKEEPER_STORE to a directory that the account can reach, for example /var/cache/lockkeeper");
+  }
+  return {};
+}
+
+record::ServerInfo describe(const PrivateOptions& options) {
+  record::ServerInfo info;
+  info.engine = "postgres";
+  info.version = options.binaries.version;
+  info.binaries = options.binaries.directory.string();
+  info.settings = server_settings(Purpose::rehearse, options.binaries.major);
+  return info;
+}
+
+class PrivateEngine : public Engine {
+ public:
+  explicit PrivateEngine(PrivateOptions options)
+      : m_options(std::move(options)),
+        m_info(describe(m_options)),
+        m_tools(std::make_shared<ToolBox>(m_options.binaries.directory)) {}
+
+  std::string fingerprint() const override {
+    utsname machine{};
+    ::uname(&machine);
+    std::string text = fmt::format("postgres {} {} {}", m_info.version, m_info.binaries, machine.machine);
+    for (const auto& [name, value] : m_info.settings) text += fmt::format(" {}={}", name, value);
+    return text;
+  }
+  bool images_are_directories() const override { return true; }
+  const record::ServerInfo& server() const override { return m_info; }
+
+  Result<Image> make_empty(const fs::path& directory, const std::string& database) override {
+    auto place = InstanceDirectory::create(m_options, ++m_instances);
+    if (!place) return failed(place);
+    const fs::path data = place->place().data;
+    if (const auto made = initialise_cluster(m_options.binaries, m_options.account, data); !made)
+      return failed(made);
+    auto instance = open(std::move(*place), database, Purpose::load);
+    if (!instance) return failed(instance);
+    return (*instance)->save(directory);
+  }
+
+  Result<std::unique_ptr<Instance>> restore(const Image& image, const std::string& database,
+                                            Purpose purpose) override {
+    auto place = InstanceDirectory::create(m_options, ++m_instances);
+    if (!place) return failed(place);
+    const fs::path data = place->place().data;
+    if (const auto copied = copy_stored_tree(image.directory, data, owner(m_options.account)); !copied) {
+      return failed(copied);
+    }
+    return open(std::move(*place), database, purpose);
+  }
+
+  Result<void> discard(const Image& image) override { return remove_tree(image.directory); }
+
+ private:
+  Result<std::unique_ptr<Instance>> open(InstanceDirectory directory, const std::string& database,
+                                         Purpose purpose) {
+    auto server =
+        PrivateServer::start(m_options.binaries, m_options.account, directory.place(), purpose, database);
+    if (!server) return failed(server);
+    record::ServerInfo info = m_info;
+    info.settings = server_settings(purpose, m_options.binaries.major);
+    return std::make_unique<PrivateInstance>(m_options, m_tools, std::move(info), std::move(directory),
+                                             std::move(*server), database);
+  }
+
+  PrivateOptions m_options;
+  record::ServerInfo m_info;
+  std::shared_ptr<ToolBox> m_tools;
+  std::atomic<int> m_instances{0};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> private_servers(PrivateOptions options) {
+  if (const auto open = is_open_to(options.account, options.run_directory); !open) return failed(open);
+  return std::make_unique<PrivateEngine>(std::move(options));
+}
+
+}  // namespace lockkeeper::engine::postgres

@@ -1,0 +1,313 @@
+#include "engine/postgres/side_runner.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "engine/postgres/client.h"
+#include "engine/postgres/observer.h"
+
+namespace lockkeeper::engine::postgres {
+
+namespace {
+
+using record::SideRun;
+using record::SqlError;
+using record::StatementRecord;
+using record::TransactionShape;
+using sql::Statement;
+using sql::StatementKind;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds k_own_timeout{60'000};
+constexpr std::size_t k_text_limit = 4000;
+
+record::Microseconds since(Clock::time_point start) {
+  return std::chrono::duration_cast<record::Microseconds>(Clock::now() - start);
+}
+
+/// "UPDATE 3" → 3; SELECT and DDL have no count of rows changed.
+std::optional<std::int64_t> rows_changed(const std::string& command) {
+  for (const std::string_view verb : {"INSERT ", "UPDATE ", "DELETE ", "MERGE ", "COPY "}) {
+    if (command.starts_with(verb))
+      return std::strtoll(command.substr(command.rfind(' ') + 1).c_str(), nullptr, 10);
+  }
+  return std::nullopt;
+}
+
+/// Byte offset of the n-th character (from 1) of UTF-8 text.
+std::size_t byte_of_character(std::string_view text, std::size_t position) {
+  std::size_t at = 0;
+  for (std::size_t character = 1; character < position && at < text.size(); ++character) {
+    ++at;
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+  }
+  return at;
+}
+
+/// At most `limit` bytes, never cut inside a character.
+std::string shortened(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return std::string(text.substr(0, limit));
+}
+
+// 25001 active_sql_transaction: "… cannot run inside a transaction block"; 2D000
+// invalid_transaction_termination: COMMIT or ROLLBACK inside a procedure or DO that was called in a
+// transaction block.
+bool refuses_transaction(const SqlError& error, const Statement& statement) {
+  return statement.kind != StatementKind::set_transaction &&
+         (error.sqlstate == "25001" || error.sqlstate == "2D000");
+}
+
+/// Does a statement that runs outside of transactions leave every row as it is? Index builds and VACUUM do.
+bool leaves_rows_alone(const Statement& statement) {
+  const std::string head = lower(abridged(statement.text.substr(0, 200), 60));
+  return statement.kind == StatementKind::no_transaction &&
+         (head.starts_with("create index") || head.starts_with("create unique index") ||
+          head.starts_with("drop index") || head.starts_with("reindex") || head.starts_with("vacuum"));
+}
+
+}  // namespace
+
+/// One side under way.
+class Execution {
+ public:
+  Execution(Client& session, Client& committed, const SideRequest& request)
+      : m_session(session), m_request(request), m_observer(session, committed) {
+    m_run.side = request.side;
+    m_run.shape = request.shape;
+    m_run.shape_reason = request.shape_reason;
+    find_last_set_transaction();
+  }
+
+  Result<void> run();
+  SideOutcome outcome() && { return {std::move(m_run), m_observer.touched()}; }
+  /// The statement that turned out not to run in a transaction, when that is why the side failed.
+  const Statement* refused() const { return m_refused; }
+
+ private:
+  void find_last_set_transaction();
+  Result<bool> execute(const Statement& statement, std::size_t index);
+  Result<bool> execute_alone(const Statement& statement, std::size_t index);
+  Result<bool> execute_bare(const Statement& statement, std::size_t index);
+  Result<bool> control(const std::string& sql, const Location& location);
+  Result<bool> before_commit(const Location& location);
+  Result<void> look(std::size_t index, StatementRecord* statement);
+  Result<void> finish();
+  void fail(const SqlError& error, const Location& location);
+  Location end_of_file() const;
+
+  Client& m_session;
+  const SideRequest& m_request;
+  Observer m_observer;
+  SideRun m_run;
+  const Statement* m_refused = nullptr;
+  std::size_t m_look_from = 0;  ///< index of the first statement after which looking is harmless
+};
+
+/// SET TRANSACTION must stand before any query of its transaction, and a look is a query.
+void Execution::find_last_set_transaction() {
+  const auto& statements = *m_request.statements;
+  for (std::size_t index = 0; index < statements.size(); ++index) {
+    if (statements[index].kind == StatementKind::set_transaction) m_look_from = index;
+  }
+}
+
+Location Execution::end_of_file() const {
+  return m_request.source->locate(m_request.source->text().size());
+}
+
+void Execution::fail(const SqlError& error, const Location& location) {
+  if (m_run.error) return;
+  m_run.error = error;
+  m_run.error_location = location;
+}
+
+Result<void> Execution::look(std::size_t index, StatementRecord* statement) {
+  if (m_request.observe == Observe::no || index < m_look_from || !m_session.in_transaction()) return {};
+  return m_observer.look(statement);
+}
+
+/// Sends one statement as it stands and records it; false where it failed.
+Result<bool> Execution::execute(const Statement& statement, std::size_t index) {
+  StatementRecord result;
+  result.text = shortened(statement.text, k_text_limit);
+  result.location = statement.location;
+  const auto start = Clock::now();
+  auto reply = m_session.send(std::string(statement.text), m_request.statement_timeout);
+  if (!reply) return failed(reply);
+  result.duration = since(start);
+  result.rows_changed = rows_changed(reply->command);
+  result.notices = std::move(reply->notices);
+  if (reply->error) {
+    Location place = statement.location;
+    if (reply->error_position > 0) {
+      place = m_request.source->locate(statement.offset +
+                                       byte_of_character(statement.text, reply->error_position));
+    }
+    fail(*reply->error, place);
+    if (refuses_transaction(*reply->error, statement)) m_refused = &statement;
+    result.error = std::move(reply->error);
+  } else if (const auto looked = look(index, &result); !looked) {
+    return failed(looked);
+  }
+  m_run.statements.push_back(std::move(result));
+  return !m_run.error;
+}
+
+/// BEGIN, COMMIT and the like that the file does not hold itself.
+Result<bool> Execution::control(const std::string& sql, const Location& location) {
+  const auto reply = m_session.send(sql, m_request.statement_timeout);
+  if (!reply) return failed(reply);
+  if (reply->error) fail(*reply->error, location);
+  return !reply->error;
+}
+
+/// Fires deferred triggers while they can still be watched; COMMIT would fire them right now anyway.
+Result<bool> Execution::before_commit(const Location& location) {
+  if (m_request.observe == Observe::no || !m_session.in_transaction()) return true;
+  const auto fired = control("SET CONSTRAINTS ALL IMMEDIATE", location);
+  if (!fired || !*fired) return fired;
+  if (const auto looked = m_observer.look(nullptr); !looked) return failed(looked);
+  return true;
+}
+
+/// A statement of an autocommit side, in a transaction of its own where it can be watched.
+Result<bool> Execution::execute_alone(const Statement& statement, std::size_t index) {
+  if (m_request.observe == Observe::no || statement.kind != StatementKind::ordinary) return execute_bare(statement, index);
+  if (const auto begun = control("BEGIN", statement.location); !begun || !*begun) return begun;
+  auto done = execute(statement, index);
+  if (!done) return done;
+  if (*done) done = before_commit(statement.location);
+  if (!done) return done;
+  if (!*done) {
+    if (m_session.in_failed_transaction()) (void)control("ROLLBACK", statement.location);
+    if (m_refused == nullptr) return false;
+    // Seen, not guessed: it refuses a transaction, so it gets none, and nothing is known of its locks.
+    m_refused = nullptr;
+    m_run.error.reset();
+    m_run.error_location.reset();
+    m_run.statements.pop_back();
+    return execute_bare(statement, index);
+  }
+  done = control("COMMIT", statement.location);
+  m_observer.transaction_ended();
+  return done;
+}
+
+Result<bool> Execution::execute_bare(const Statement& statement, std::size_t index) {
+  const bool outside = m_session.idle();
+  const bool commits = statement.kind == StatementKind::end &&
+                       !lower(statement.text.substr(0, 8)).starts_with("rollback") &&
+                       !lower(statement.text.substr(0, 5)).starts_with("abort");
+  if (commits) {
+    const auto fired = before_commit(statement.location);
+    if (!fired || !*fired) return fired;
+  }
+  const auto done = execute(statement, index);
+  if (statement.kind == StatementKind::end) m_observer.transaction_ended();
+  const bool may_change_rows =
+      statement.kind == StatementKind::ordinary ||
+      (statement.kind == StatementKind::no_transaction && !leaves_rows_alone(statement));
+  if (outside && may_change_rows) m_observer.lost_sight();
+  return done;
+}
+
+Result<void> Execution::run() {
+  const auto start = Clock::now();
+  const auto& statements = *m_request.statements;
+  if (m_request.observe == Observe::yes) {
+    // The log position to count from.
+    if (const auto looked = m_observer.look(nullptr); !looked) return failed(looked);
+  }
+  const bool in_one = m_request.shape == TransactionShape::one_transaction;
+  Result<bool> going = in_one ? control("BEGIN", statements.empty() ? end_of_file() : statements[0].location)
+                              : Result<bool>(true);
+  for (std::size_t index = 0; going && *going && index < statements.size(); ++index) {
+    going = in_one || m_session.in_transaction() ? execute_bare(statements[index], index)
+                                                 : execute_alone(statements[index], index);
+    if (in_one && going && *going && m_session.idle()) m_observer.lost_sight();
+  }
+  if (!going) return failed(going);
+  if (m_request.observe == Observe::no) m_observer.lost_sight();
+  if (in_one && *going) {
+    going = before_commit(end_of_file());
+    if (going && *going) going = control("COMMIT", end_of_file());
+    if (!going) return failed(going);
+  }
+  m_run.duration = since(start);
+  return finish();
+}
+
+/// What the side leaves behind in its session.
+Result<void> Execution::finish() {
+  const bool open = m_session.in_transaction() || m_session.in_failed_transaction();
+  m_run.left_transaction_open = open && !m_run.error;
+  // As the end of the session would, but awaited.
+  if (open) {
+    const auto reply = m_session.send("ROLLBACK", k_own_timeout);
+    if (!reply) return failed(reply);
+  }
+  if (m_run.error || m_request.observe == Observe::no) return {};
+  const auto reply = m_session.send(
+      "SELECT name, reset_val, setting FROM pg_catalog.pg_settings "
+      "WHERE source = 'session' AND setting IS DISTINCT FROM reset_val "
+      "UNION ALL SELECT 'role', 'none', pg_catalog.current_setting('role') "
+      "WHERE pg_catalog.current_setting('role') <> 'none' "
+      "UNION ALL SELECT 'session_authorization', '', session_user::text "
+      "WHERE session_user <> (SELECT rolname FROM "
+      "pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a "
+      "JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid) ORDER BY 1",
+      k_own_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  for (const auto& row : reply->rows) m_run.leaked_settings.push_back({row[0], row[1], row[2]});
+  return {};
+}
+
+SideRunner::SideRunner(std::string connection) : m_connection(std::move(connection)) {}
+SideRunner::~SideRunner() = default;
+
+void SideRunner::close() {
+  m_spare.reset();
+  m_observer.reset();
+}
+
+/// The spare session, unless a side has changed since what a new session begins with.
+Result<std::unique_ptr<Client>> SideRunner::take_session() {
+  if (!m_observer || !m_observer->alive()) m_observer = std::make_unique<Client>(m_connection);
+  if (const auto opened = m_observer->ready(); !opened) return failed(opened);
+  const auto reply = m_observer->send(
+      "SELECT (SELECT string_agg(setdatabase || '/' || setrole || '/' || setconfig::text, ';') FROM "
+      "pg_db_role_setting), (SELECT string_agg(evtname || evtenabled, ';') FROM pg_event_trigger "
+      "WHERE evtevent = 'login')",
+      k_own_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  const std::string beginning = reply->rows.empty() ? "" : reply->rows[0][0] + "|" + reply->rows[0][1];
+  if (beginning != m_session_beginning || (m_spare && !m_spare->ready())) m_spare.reset();
+  m_session_beginning = beginning;
+  auto session = m_spare && m_spare->alive() ? std::move(m_spare) : std::make_unique<Client>(m_connection);
+  if (const auto opened = session->ready(); !opened) return failed(opened);
+  m_spare = std::make_unique<Client>(m_connection);
+  return session;
+}
+
+Result<SideOutcome> SideRunner::run(const SideRequest& request) {
+  auto taken = take_session();
+  if (!taken) return failed(taken);
+  auto session = std::move(*taken);
+  Execution execution(*session, *m_observer, request);
+  if (const auto done = execution.run(); !done) return failed(done);
+  if (const Statement* refused = execution.refused();
+      refused != nullptr && request.shape == TransactionShape::one_transaction) {
+    SideRequest alone = request;
+    alone.shape = TransactionShape::autocommit;
+    alone.shape_reason = fmt::format("the server runs the statement at {}:{} in no transaction",
+                                     refused->location.line, refused->location.column);
+    session.reset();
+    return run(alone);
+  }
+  if (request.observe == Observe::yes) m_spare->warm_up(Observer::warm_up());
+  return std::move(execution).outcome();
+}
+
+}  // namespace lockkeeper::engine::postgres

@@ -1,0 +1,61 @@
+#include "engine/postgres/state_session.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace lockkeeper::engine::postgres {
+namespace {
+
+struct Setting {
+  const char* name;
+  const char* value;  ///< SQL
+  const char* shown;  ///< as current_setting() gives it back
+};
+
+constexpr Setting k_settings[] = {
+    {"search_path", "''", "\"\""},
+    {"client_encoding", "'UTF8'", "UTF8"},
+    {"datestyle", "'ISO, MDY'", "ISO, MDY"},
+    {"intervalstyle", "'postgres'", "postgres"},
+    {"timezone", "'UTC'", "UTC"},
+    {"extra_float_digits", "1", "1"},
+    {"bytea_output", "'hex'", "hex"},
+    {"lc_monetary", "'C'", "C"},
+    {"lc_messages", "'C'", "C"},
+    {"xmlbinary", "'base64'", "base64"},
+    {"quote_all_identifiers", "off", "off"},
+    {"row_security", "off", "off"},
+    {"statement_timeout", "0", "0"},
+    {"lock_timeout", "0", "0"},
+    {"idle_in_transaction_session_timeout", "0", "0"},
+    {"default_transaction_read_only", "off", "off"},
+    {"default_transaction_isolation", "'read committed'", "read committed"},
+    {"plan_cache_mode", "'force_generic_plan'", "force_generic_plan"},
+    // Compiling the catalog query would take longer than running it.
+    {"jit", "off", "off"},
+};
+
+}  // namespace
+
+Result<Connection> open_state_session(const std::string& connection) {
+  auto session = Connection::open(connection);
+  if (!session) return failed(session);
+  std::string message = "SET ROLE NONE;";
+  std::vector<std::string> shown;
+  for (const Setting& setting : k_settings) {
+    message += fmt::format(" SET {} = {};", setting.name, setting.value);
+    shown.push_back(fmt::format("current_setting('{}')", setting.name));
+  }
+  const auto rows = session->rows(message + " SELECT " + join(shown, ", "));
+  if (!rows) return failed(rows);
+  for (std::size_t i = 0; i < std::size(k_settings); ++i) {
+    const std::string found = rows->at(0)[i].value_or("");
+    if (found == k_settings[i].shown) continue;
+    return failed(FailureKind::environment,
+                  fmt::format("cannot pin the setting '{}': it stays '{}'", k_settings[i].name, found));
+  }
+  return session;
+}
+
+}  // namespace lockkeeper::engine::postgres

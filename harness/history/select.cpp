@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "history/format.h"
+#include "history/git.h"
+#include "history/load.h"
+
+namespace lockkeeper::history {
+
+namespace {
+
+std::vector<std::string> versions_of(const History& history) {
+  std::vector<std::string> versions;
+  for (const Migration& migration : history.migrations) versions.push_back(migration.version);
+  return versions;
+}
+
+/// All from index `first` on.
+Trial trial_from(const History& history, std::size_t first) {
+  Trial trial;
+  trial.first = first;
+  for (std::size_t i = first; i < history.migrations.size(); ++i) trial.judged.push_back(i);
+  return trial;
+}
+
+tl::unexpected<Failure> not_there(const History& history, const std::string& version) {
+  const std::vector<std::string> versions = versions_of(history);
+  return failed(
+      FailureKind::usage,
+      fmt::format("version '{}': not in '{}'{}", version, history.directory, did_you_mean(version, versions)),
+      fmt::format("its versions go from {} to {}", versions.front(), versions.back()));
+}
+
+bool all_numbers(const History& history) {
+  return std::all_of(history.migrations.begin(), history.migrations.end(),
+                     [](const Migration& migration) { return is_number(migration.version); });
+}
+
+/// The index of a version as it is written, or else of the only one that is the same number (1 for 0001).
+std::optional<std::size_t> index_of(const History& history, const std::string& version) {
+  std::optional<std::size_t> same_number;
+  int numbers = 0;
+  for (std::size_t i = 0; i < history.migrations.size(); ++i) {
+    const std::string& candidate = history.migrations[i].version;
+    if (candidate == version) return i;
+    if (is_number(candidate) && is_number(version) && !number_less(candidate, version) &&
+        !number_less(version, candidate)) {
+      same_number = i;
+      ++numbers;
+    }
+  }
+  return numbers == 1 ? same_number : std::nullopt;
+}
+
+/// A version that is there, or any number where all versions are numbers: the first that is not below it.
+Result<Trial> select_since(const History& history, const std::string& version) {
+  if (const auto index = index_of(history, version)) return trial_from(history, *index);
+  if (!is_number(version) || !all_numbers(history)) return not_there(history, version);
+  for (std::size_t i = 0; i < history.migrations.size(); ++i) {
+    if (!number_less(history.migrations[i].version, version)) return trial_from(history, i);
+  }
+  return failed(FailureKind::nothing,
+                fmt::format("migrations '{}': none from version {} on", history.directory, version),
+                fmt::format("the last one is {}", history.migrations.back().version));
+}
+
+Result<Trial> select_last(const History& history, int count) {
+  if (count < 1) {
+    return failed(FailureKind::usage, fmt::format("last '{}': a number from 1 on is wanted", count));
+  }
+  const std::size_t wanted = std::min(static_cast<std::size_t>(count), history.migrations.size());
+  return trial_from(history, history.migrations.size() - wanted);
+}
+
+Result<Trial> select_only(const History& history, const std::vector<std::string>& versions) {
+  Trial trial;
+  for (const std::string& version : versions) {
+    const auto index = index_of(history, version);
+    if (!index) return not_there(history, version);
+    trial.judged.push_back(*index);
+  }
+  std::sort(trial.judged.begin(), trial.judged.end());
+  trial.judged.erase(std::unique(trial.judged.begin(), trial.judged.end()), trial.judged.end());
+  trial.first = trial.judged.front();
+  return trial;
+}
+
+Result<Trial> select_since_ref(const History& history, const std::string& ref) {
+  const Result<std::set<std::string>> known = files_in_ref(history.directory, ref);
+  if (!known) return failed(known);
+  Trial trial;
+  for (std::size_t i = 0; i < history.migrations.size(); ++i) {
+    const std::filesystem::path up = history.migrations[i].up_path;
+    const std::string relative = up.lexically_relative(history.directory).string();
+    if (!known->contains(relative)) trial.judged.push_back(i);
+  }
+  if (trial.judged.empty()) {
+    return failed(FailureKind::nothing,
+                  fmt::format("migrations '{}': git ref '{}' has all of them", history.directory, ref),
+                  "nothing is new, so nothing is on trial");
+  }
+  trial.first = trial.judged.front();
+  return trial;
+}
+
+int parts_given(const scenario::Selection& selection) {
+  return (selection.since ? 1 : 0) + (selection.last ? 1 : 0) + (selection.only.empty() ? 0 : 1) +
+         (selection.since_ref ? 1 : 0);
+}
+
+}  // namespace
+
+Result<Trial> select(const History& history, const scenario::Selection& selection) {
+  if (parts_given(selection) > 1) {
+    return failed(FailureKind::usage, "since, last, only and since-ref: only one of them can be given");
+  }
+  if (history.migrations.empty()) {
+    return failed(FailureKind::nothing, fmt::format("migrations '{}': there are none", history.directory));
+  }
+  if (selection.since) return select_since(history, *selection.since);
+  if (selection.last) return select_last(history, *selection.last);
+  if (!selection.only.empty()) return select_only(history, selection.only);
+  if (selection.since_ref) return select_since_ref(history, *selection.since_ref);
+  return trial_from(history, 0);
+}
+
+}  // namespace lockkeeper::history

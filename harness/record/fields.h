@@ -1,0 +1,328 @@
+#pragma once
+
+#include <type_traits>
+
+#include "record/record.h"
+
+/// The JSON of every struct of the record, said once for writing and for reading: `fields(archive, value)`
+/// calls `archive(key, member)` for each member, in the order in which the JSON has them. Keys are public:
+/// scripts rely on them.
+namespace lockkeeper::record {
+
+template <typename Archive, typename T>
+using Of = std::conditional_t<Archive::k_writes, const T, T>;
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Location>& location) {
+  archive("file", location.file);
+  archive("line", location.line);
+  archive("column", location.column);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Failure>& failure) {
+  archive("kind", failure.kind);
+  archive("message", failure.message);
+  archive("hint", failure.hint);
+  archive("location", failure.location);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, SqlError>& error) {
+  archive("sqlstate", error.sqlstate);
+  archive("message", error.message);
+  archive("detail", error.detail);
+  archive("hint", error.hint);
+  archive("context", error.context);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Notice>& notice) {
+  archive("severity", notice.severity);
+  archive("sqlstate", notice.sqlstate);
+  archive("message", notice.message);
+  archive("detail", notice.detail);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, LockTaken>& lock) {
+  archive("relation", lock.relation);
+  archive("mode", lock.mode);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Rewrite>& rewrite) {
+  archive("relation", rewrite.relation);
+  archive("how", rewrite.how);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Scan>& scan) {
+  archive("relation", scan.relation);
+  archive("sequential_scans", scan.sequential_scans);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, StatementRecord>& statement) {
+  archive("text", statement.text);
+  archive("location", statement.location);
+  archive("duration_us", statement.duration);
+  archive("rows_changed", statement.rows_changed);
+  archive("locks_observed", statement.locks_observed);
+  archive("locks", statement.locks);
+  archive("rewrites", statement.rewrites);
+  archive("scans", statement.scans);
+  archive("notices", statement.notices);
+  archive("wal_bytes", statement.wal_bytes);
+  archive("error", statement.error);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, SettingChange>& change) {
+  archive("name", change.name);
+  archive("before", change.before);
+  archive("after", change.after);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, SideRun>& run) {
+  archive("side", run.side);
+  archive("shape", run.shape);
+  archive("shape_reason", run.shape_reason);
+  archive("duration_us", run.duration);
+  archive("statements", run.statements);
+  archive("error", run.error);
+  archive("error_location", run.error_location);
+  archive("left_transaction_open", run.left_transaction_open);
+  archive("leaked_settings", run.leaked_settings);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, AttributeChange>& change) {
+  archive("name", change.name);
+  archive("before", change.before);
+  archive("after", change.after);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, ObjectDifference>& difference) {
+  archive("kind", difference.kind);
+  archive("identity", difference.identity);
+  archive("parent", difference.parent);
+  archive("change", difference.change);
+  archive("recreated", difference.recreated);
+  archive("parent_recreated", difference.parent_recreated);
+  archive("attributes", difference.attributes);
+  archive("definition", difference.definition);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, DataDifference>& difference) {
+  archive("change", difference.change);
+  archive("table", difference.table);
+  archive("column", difference.column);
+  archive("rows_before", difference.rows_before);
+  archive("rows_after", difference.rows_after);
+  archive("rows_lost", difference.rows_lost);
+  archive("rows_added", difference.rows_added);
+  archive("rows_changed", difference.rows_changed);
+  archive("sample_key", difference.sample_key);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, StateDifference>& difference) {
+  archive("objects", difference.objects);
+  archive("data", difference.data);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, SequenceMove>& move) {
+  archive("sequence", move.sequence);
+  archive("before", move.before);
+  archive("after", move.after);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, SchemaFact>& fact) {
+  archive("kind", fact.kind);
+  archive("object", fact.object);
+  archive("table", fact.table);
+  archive("detail", fact.detail);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Declaration>& declaration) {
+  archive("rule", declaration.rule);
+  archive("reason", declaration.reason);
+  archive("until", declaration.until);
+  archive("location", declaration.location);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, StageSkipped>& skipped) {
+  archive("stage", skipped.stage);
+  archive("reason", skipped.reason);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
+  archive("version", migration.version);
+  archive("name", migration.name);
+  archive("up", migration.up);
+  archive("down", migration.down);
+  archive("down_is_empty", migration.down_is_empty);
+  archive("format_has_down", migration.format_has_down);
+  archive("forward", migration.forward);
+  archive("back", migration.back);
+  archive("again", migration.again);
+  archive("skipped", migration.skipped);
+  archive("forward_change", migration.forward_change);
+  archive("back_difference", migration.back_difference);
+  archive("again_difference", migration.again_difference);
+  archive("down_did_nothing", migration.down_did_nothing);
+  archive("up_not_deterministic", migration.up_not_deterministic);
+  archive("down_not_deterministic", migration.down_not_deterministic);
+  archive("sequence_moves", migration.sequence_moves);
+  archive("renumbered_columns", migration.renumbered_columns);
+  archive("schema_facts", migration.schema_facts);
+  archive("declarations", migration.declarations);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, ChainRecord::Step>& step) {
+  archive("version", step.version);
+  archive("run", step.run);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, ChainRecord>& chain) {
+  archive("ran", chain.ran);
+  archive("skipped_reason", chain.skipped_reason);
+  archive("stops_at", chain.stops_at);
+  archive("back", chain.back);
+  archive("again", chain.again);
+  archive("back_difference", chain.back_difference);
+  archive("again_difference", chain.again_difference);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, InvariantObservation>& invariant) {
+  archive("name", invariant.name);
+  archive("moment", invariant.moment);
+  archive("migration", invariant.migration);
+  archive("value", invariant.value);
+  archive("error", invariant.error);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, ExpectationObservation>& expectation) {
+  archive("index", expectation.index);
+  archive("description", expectation.description);
+  archive("before_known", expectation.before_known);
+  archive("before_held", expectation.before_held);
+  archive("before_found", expectation.before_found);
+  archive("before_sqlstate", expectation.before_sqlstate);
+  archive("after_held", expectation.after_held);
+  archive("after_found", expectation.after_found);
+  archive("after_sqlstate", expectation.after_sqlstate);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, QueryPlan>& plan) {
+  archive("indexes", plan.indexes);
+  archive("sequential_scans", plan.sequential_scans);
+  archive("text", plan.text);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, QueryObservation>& query) {
+  archive("name", query.name);
+  archive("base_error", query.base_error);
+  archive("head_error", query.head_error);
+  archive("base_plan", query.base_plan);
+  archive("head_plan", query.head_plan);
+  archive("same_result", query.same_result);
+  archive("ambiguous_result", query.ambiguous_result);
+  archive("base_rows", query.base_rows);
+  archive("head_rows", query.head_rows);
+  archive("base_milliseconds", query.base_milliseconds);
+  archive("head_milliseconds", query.head_milliseconds);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Finding>& finding) {
+  archive("rule", finding.rule);
+  archive("level", finding.level);
+  archive("migration", finding.migration);
+  archive("side", finding.side);
+  archive("statement", finding.statement);
+  archive("location", finding.location);
+  archive("message", finding.message);
+  archive("evidence", finding.evidence);
+  archive("advice", finding.advice);
+  archive("allowed", finding.allowed);
+  archive("reason", finding.reason);
+  archive("expected", finding.expected);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Unmatched>& unmatched) {
+  archive("rule", unmatched.rule);
+  archive("migration", unmatched.migration);
+  archive("reason", unmatched.reason);
+  archive("location", unmatched.location);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, ServerInfo>& server) {
+  archive("engine", server.engine);
+  archive("version", server.version);
+  archive("binaries", server.binaries);
+  archive("settings", server.settings);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Timings>& timings) {
+  archive("total_us", timings.total);
+  archive("provision_us", timings.provision);
+  archive("first_statement_us", timings.first_statement);
+  archive("from_snapshot", timings.from_snapshot);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Run>& run) {
+  archive("scenario", run.scenario);
+  archive("scenario_file", run.scenario_file);
+  archive("verdict", run.verdict);
+  archive("gate", run.gate);
+  archive("failure", run.failure);
+  archive("reproduce", run.reproduce);
+  archive("kept", run.kept);
+  archive("findings", run.findings);
+  archive("stale", run.stale);
+  archive("missing_expected", run.missing_expected);
+  archive("remarks", run.remarks);
+  archive("not_taken", run.not_taken);
+  archive("server", run.server);
+  archive("timings", run.timings);
+  archive("fixtures", run.fixtures);
+  archive("base_rows", run.base_rows);
+  archive("applied", run.applied);
+  archive("migrations", run.migrations);
+  archive("chain", run.chain);
+  archive("invariants", run.invariants);
+  archive("expectations", run.expectations);
+  archive("queries", run.queries);
+}
+
+/// All but schema_version, which decides how the rest is to be read.
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Record>& record) {
+  archive("lockkeeper_version", record.lockkeeper_version);
+  archive("started_at", record.started_at);
+  archive("host", record.host);
+  archive("verdict", record.verdict);
+  archive("runs", record.runs);
+}
+
+}  // namespace lockkeeper::record

@@ -1,0 +1,155 @@
+#include "record/names.h"
+
+#include <array>
+
+namespace lockkeeper::record {
+
+namespace {
+
+/// The words of an enumeration; each stands at the index that is its value.
+template <typename Enum>
+struct Words;
+
+template <>
+struct Words<Side> {
+  static constexpr std::array<std::string_view, 2> k_words{"up", "down"};
+};
+
+template <>
+struct Words<Level> {
+  static constexpr std::array<std::string_view, 3> k_words{"note", "warning", "error"};
+};
+
+template <>
+struct Words<Verdict> {
+  static constexpr std::array<std::string_view, 3> k_words{"pass", "fail", "error"};
+};
+
+template <>
+struct Words<StorageChange> {
+  static constexpr std::array<std::string_view, 4> k_words{"rewritten", "truncated", "reindexed",
+                                                           "refreshed"};
+};
+
+template <>
+struct Words<TransactionShape> {
+  static constexpr std::array<std::string_view, 3> k_words{"one_transaction", "own_transactions",
+                                                           "autocommit"};
+};
+
+template <>
+struct Words<Change> {
+  static constexpr std::array<std::string_view, 3> k_words{"added", "lost", "altered"};
+};
+
+template <>
+struct Words<DataChange> {
+  static constexpr std::array<std::string_view, 3> k_words{"table_rows", "column_values", "row_composition"};
+};
+
+template <>
+struct Words<SchemaFactKind> {
+  static constexpr std::array<std::string_view, 5> k_words{"constraint_not_validated", "constraint_violated",
+                                                           "index_invalid", "index_duplicate",
+                                                           "foreign_key_without_index"};
+};
+
+template <>
+struct Words<Stage> {
+  static constexpr std::array<std::string_view, 5> k_words{"forward", "back", "again", "chain", "queries"};
+};
+
+template <>
+struct Words<Moment> {
+  static constexpr std::array<std::string_view, 4> k_words{"base", "after_up", "after_down", "after_chain"};
+};
+
+template <>
+struct Words<FailureKind> {
+  static constexpr std::array<std::string_view, 4> k_words{"usage", "environment", "nothing", "interrupted"};
+};
+
+template <typename Enum>
+std::string_view word(Enum value) {
+  return Words<Enum>::k_words.at(static_cast<std::size_t>(value));
+}
+
+}  // namespace
+
+std::string_view name_of(Side side) {
+  return word(side);
+}
+std::string_view name_of(Level level) {
+  return word(level);
+}
+std::string_view name_of(Verdict verdict) {
+  return word(verdict);
+}
+std::string_view name_of(StorageChange change) {
+  return word(change);
+}
+std::string_view name_of(TransactionShape shape) {
+  return word(shape);
+}
+std::string_view name_of(Change change) {
+  return word(change);
+}
+std::string_view name_of(DataChange change) {
+  return word(change);
+}
+std::string_view name_of(SchemaFactKind kind) {
+  return word(kind);
+}
+std::string_view name_of(Stage stage) {
+  return word(stage);
+}
+std::string_view name_of(Moment moment) {
+  return word(moment);
+}
+std::string_view name_of(FailureKind kind) {
+  return word(kind);
+}
+
+std::optional<Level> level_named(std::string_view name) {
+  return value_named<Level>(name);
+}
+
+template <typename Enum>
+std::optional<Enum> value_named(std::string_view name) {
+  const auto& words = Words<Enum>::k_words;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+template <typename Enum>
+std::vector<std::string> names_of() {
+  return {Words<Enum>::k_words.begin(), Words<Enum>::k_words.end()};
+}
+
+template std::optional<Side> value_named(std::string_view);
+template std::optional<Level> value_named(std::string_view);
+template std::optional<Verdict> value_named(std::string_view);
+template std::optional<StorageChange> value_named(std::string_view);
+template std::optional<TransactionShape> value_named(std::string_view);
+template std::optional<Change> value_named(std::string_view);
+template std::optional<DataChange> value_named(std::string_view);
+template std::optional<SchemaFactKind> value_named(std::string_view);
+template std::optional<Stage> value_named(std::string_view);
+template std::optional<Moment> value_named(std::string_view);
+template std::optional<FailureKind> value_named(std::string_view);
+
+template std::vector<std::string> names_of<Side>();
+template std::vector<std::string> names_of<Level>();
+template std::vector<std::string> names_of<Verdict>();
+template std::vector<std::string> names_of<StorageChange>();
+template std::vector<std::string> names_of<TransactionShape>();
+template std::vector<std::string> names_of<Change>();
+template std::vector<std::string> names_of<DataChange>();
+template std::vector<std::string> names_of<SchemaFactKind>();
+template std::vector<std::string> names_of<Stage>();
+template std::vector<std::string> names_of<Moment>();
+template std::vector<std::string> names_of<FailureKind>();
+
+}  // namespace lockkeeper::record

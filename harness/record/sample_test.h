@@ -1,0 +1,151 @@
+#pragma once
+
+#include "record/record.h"
+
+/// A record in which no member has its default, for tests that must notice a forgotten one.
+namespace lockkeeper::record {
+
+inline StateDifference full_difference() {
+  return {{{"column",
+            "public.users.email",
+            "public.users",
+            Change::altered,
+            true,
+            true,
+            {{"nullable", "true", "false"}},
+            "email text"}},
+          {{DataChange::column_values, "public.users", "email", 10, 9, 1, 2, 3, "id=17"}}};
+}
+
+inline SqlError full_error() {
+  return {"23505", "duplicate key", "Key (id)=(1)", "drop it", "PL/pgSQL line 3"};
+}
+
+inline StatementRecord full_statement() {
+  return {"ALTER TABLE users …",
+          {"migrations/0001_x.up.sql", 3, 1},
+          Microseconds(1234),
+          42,
+          true,
+          {{"public.users", "AccessExclusiveLock"}},
+          {{"public.users", StorageChange::truncated}},
+          {{"public.users", 2}},
+          {{"NOTICE", "00000", "relation exists, skipping", "detail"}},
+          18'446'744'073u,
+          full_error()};
+}
+
+inline SideRun full_side(Side side) {
+  return {side,
+          TransactionShape::autocommit,
+          "CREATE INDEX CONCURRENTLY at 3:1",
+          Microseconds(9876),
+          {full_statement()},
+          full_error(),
+          Location{"migrations/0001_x.up.sql", 4, 2},
+          true,
+          {{"search_path", "public", "\"$user\", public"}}};
+}
+
+inline MigrationRecord full_migration() {
+  MigrationRecord migration;
+  migration.version = "0001";
+  migration.name = "x";
+  migration.up = {"migrations/0001_x.up.sql", 1, 1};
+  migration.down = Location{"migrations/0001_x.down.sql", 1, 1};
+  migration.down_is_empty = true;
+  migration.format_has_down = false;
+  migration.forward = full_side(Side::up);
+  migration.back = full_side(Side::down);
+  migration.again = full_side(Side::up);
+  migration.skipped = {{Stage::again, "the up failed"}};
+  migration.forward_change = full_difference();
+  migration.back_difference = full_difference();
+  migration.again_difference = full_difference();
+  migration.down_did_nothing = true;
+  migration.up_not_deterministic = full_difference();
+  migration.down_not_deterministic = full_difference();
+  migration.sequence_moves = {{"public.users_id_seq", "unused", "7"}};
+  migration.renumbered_columns = {"public.users.id"};
+  migration.schema_facts = {{SchemaFactKind::foreign_key_without_index, "a_fkey", "public.a", "b_id"}};
+  migration.declarations = {{"data-changed", "a clean-up", "2027-06-30", {"migrations/0001_x.up.sql", 2, 1}}};
+  return migration;
+}
+
+inline Finding full_finding() {
+  Finding finding{"down-fails",
+                  Level::warning,
+                  "0001",
+                  Side::down,
+                  "DROP TABLE x",
+                  {},
+                  "the down stops",
+                  {},
+                  {},
+                  {},
+                  {},
+                  {}};
+  finding.location = Location{"migrations/0001_x.down.sql", 3, 14};
+  finding.evidence = {"SQLSTATE 2BP01"};
+  finding.advice = "drop the view first";
+  finding.allowed = true;
+  finding.reason = "known";
+  finding.expected = true;
+  return finding;
+}
+
+inline Run full_run() {
+  Run run;
+  run.scenario = "vet-clinic";
+  run.scenario_file = "scenarios/vet-clinic.yaml";
+  run.server = {
+      "postgres", "15.20", "/usr/lib/postgresql/15/bin", {{"fsync", "off"}, {"max_wal_size", "4GB"}}};
+  run.fixtures = {"fixtures/schema.sql"};
+  run.base_rows = 100;
+  run.applied = 3;
+  run.migrations = {full_migration()};
+  run.chain = {true,
+               "why not",
+               "0001",
+               {{"0001", full_side(Side::down)}},
+               {{"0001", full_side(Side::up)}},
+               full_difference(),
+               full_difference()};
+  run.invariants = {{"tenants", Moment::after_down, "0001", "3, x; 4, y", full_error()}};
+  run.expectations = {{1, "column a.b nullable", true, true, "not null", "23502", true, "nullable", "42P01"}};
+  run.queries = {{"upcoming",
+                  full_error(),
+                  full_error(),
+                  {{"a_idx"}, {"a"}, "Seq Scan"},
+                  {{"b_idx"}, {"b"}, "Index Scan"},
+                  false,
+                  true,
+                  20,
+                  21,
+                  {1.5, 0.1},
+                  {0.30000000000000004, 2}}};
+  run.not_taken = {"README.md (no version)"};
+  run.remarks = {"no table holds a row"};
+  run.failure = Failure{FailureKind::nothing, "no migration", "add one", Location{"migrations", 1, 2}};
+  run.timings = {Microseconds(5), Microseconds(6), Microseconds(7), true};
+  run.findings = {full_finding()};
+  run.stale = {{"data-changed", "0001", "old", {"s.yaml", 9, 3}}};
+  run.missing_expected = {{"up-fails", "0001", "must", {"s.yaml", 12, 3}}};
+  run.gate = Level::warning;
+  run.verdict = Verdict::fail;
+  run.reproduce = "lockkeeper check scenarios/vet-clinic.yaml --only 0001";
+  run.kept = "psql -h /run/x";
+  return run;
+}
+
+inline Record full_record() {
+  Record record;
+  record.lockkeeper_version = "0.1.0";
+  record.started_at = "2026-11-21T08:00:00Z";
+  record.host = "runner-7";
+  record.runs = {full_run()};
+  record.verdict = Verdict::fail;
+  return record;
+}
+
+}  // namespace lockkeeper::record

@@ -1,0 +1,62 @@
+#include "rehearsal/course.h"
+
+/// Stage 3, again: S2 → up → S3. S3 must equal S1.
+namespace lockkeeper::rehearsal {
+
+using engine::Observe;
+using record::Side;
+
+Result<void> Course::again(Passage& passage) {
+  auto& record = *passage.record;
+  // Sequences are not judged. Where all else is as before, up shall find them as before too: else every row that it
+  // makes has another number. Where rows were left behind, setting them back would make keys collide.
+  if (record.back_difference.empty() && !record.sequence_moves.empty()) {
+    if (const auto restored = m_instance->restore_sequences(passage.before); !restored) return failed(restored);
+  }
+  auto outcome = run(*m_instance, *passage.migration, Side::up, Observe::yes);
+  if (!outcome) return failed(outcome);
+  auto& again = record.again.emplace(std::move(outcome->run));
+  auto state = state_after(again, passage.back, outcome->touched);
+  if (!state) return failed(state);
+  if (again.error) {
+    passage.astray = true;
+    return {};
+  }
+  auto difference = engine::compare(passage.after, **state);
+  if (difference.empty()) {
+    passage.after = std::move(**state);
+    return {};
+  }
+  if (const auto examined = examine_again(passage, std::move(difference)); !examined) return examined;
+  if (!passage.astray) passage.after = std::move(**state);
+  return {};
+}
+
+/// Of what S3 has otherwise than S1, how much two identical runs of up do differently anyway.
+Result<void> Course::examine_again(Passage& passage, record::StateDifference difference) {
+  auto& record = *passage.record;
+  if (only_column_order(difference)) {
+    passage.astray = true;
+    record.again_difference = std::move(difference);
+    return {};
+  }
+  if (!passage.up_noise) {
+    const auto clean = m_ground.at(passage.index);
+    if (!clean) return failed(clean);
+    const auto before = (*clean)->read_state(nullptr, everything());
+    if (!before) return failed(before);
+    const auto up = run(**clean, *passage.migration, Side::up, Observe::no);
+    if (!up) return failed(up);
+    const auto after = (*clean)->read_state(nullptr, everything());
+    if (!after) return failed(after);
+    const auto inherited = engine::compare(passage.before, *before);
+    passage.up_noise = engine::without(engine::compare(passage.after, *after), inherited);
+    record.up_not_deterministic = *passage.up_noise;
+    add(m_noise, record.up_not_deterministic);
+  }
+  record.again_difference = engine::without(std::move(difference), *passage.up_noise);
+  passage.astray = passage.astray || !record.again_difference.empty();
+  return {};
+}
+
+}  // namespace lockkeeper::rehearsal

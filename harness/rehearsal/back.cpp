@@ -1,0 +1,107 @@
+#include "rehearsal/course.h"
+
+/// Stage 2, back: S1 → down → S2, in a new session. S2 must equal S0.
+namespace lockkeeper::rehearsal {
+
+using engine::Observe;
+using record::Side;
+using record::Stage;
+
+Result<Course::Ending> Course::back(Passage& passage) {
+  auto& record = *passage.record;
+  const auto skip = [&](Stage stage, const std::string& reason) { record.skipped.push_back({stage, reason}); };
+  if (!passage.migration->down_path) {
+    skip(Stage::back, "no down side");
+    skip(Stage::again, "no down side");
+    m_floor = passage.index;
+    m_floor_state = passage.after;
+    return Ending::stopped;
+  }
+  const auto script = passage.migration->down();
+  if (!script) return failed(script);
+  record.down_is_empty = script->statements.empty();
+  if (record.down_is_empty) {
+    skip(Stage::back, "the down side is empty");
+    skip(Stage::again, "the down side is empty");
+    return Ending::stopped;
+  }
+  auto outcome = run(*m_instance, *passage.migration, Side::down, Observe::yes);
+  if (!outcome) return failed(outcome);
+  auto& back = record.back.emplace(std::move(outcome->run));
+  auto state = state_after(back, passage.after, outcome->touched);
+  if (!state) return failed(state);
+  if (back.error) {
+    skip(Stage::again, "down fails");
+    passage.astray = !*state || !engine::compare(passage.after, **state).empty();
+    return Ending::stopped;
+  }
+  passage.back = std::move(**state);
+  passage.back_ran = true;
+  record.down_did_nothing =
+      !record.forward_change.empty() && engine::compare(passage.after, passage.back).empty();
+  record.sequence_moves = engine::compare_sequences(passage.before, passage.back);
+  const auto observed = observe_invariants(record::Moment::after_down, passage.migration->version);
+  if (!observed) return failed(observed);
+  auto difference = engine::compare(passage.before, passage.back);
+  if (record.down_did_nothing) {
+    record.back_difference = std::move(difference);
+    skip(Stage::again, "down does nothing");
+    return Ending::stopped;
+  }
+  if (const auto examined = examine_back(passage, std::move(difference)); !examined) return failed(examined);
+  return Ending::done;
+}
+
+/// Of what S2 has otherwise than S0, how much is residue: the migration runs once more from a clean S0, and what two
+/// identical runs do differently is left out.
+Result<void> Course::examine_back(Passage& passage, record::StateDifference difference) {
+  auto& record = *passage.record;
+  if (difference.empty()) return {};
+  if (only_column_order(difference)) {
+    passage.astray = true;
+    record.back_difference = std::move(difference);
+    return {};
+  }
+  auto clean = m_ground.at(passage.index);
+  if (!clean) return failed(clean);
+  const auto before = (*clean)->read_state(nullptr, everything());
+  if (!before) return failed(before);
+  const auto inherited = engine::compare(passage.before, *before);
+  if (const auto counted = count_rows(**clean, inherited, difference); !counted) return failed(counted);
+  const auto up = run(**clean, *passage.migration, Side::up, Observe::no);
+  if (!up) return failed(up);
+  const auto after = (*clean)->read_state(nullptr, everything());
+  if (!after) return failed(after);
+  passage.up_noise = engine::without(engine::compare(passage.after, *after), inherited);
+  const auto down = run(**clean, *passage.migration, Side::down, Observe::no);
+  if (!down) return failed(down);
+  const auto back = (*clean)->read_state(nullptr, everything());
+  if (!back) return failed(back);
+  auto noise = engine::without(engine::compare(passage.back, *back), inherited);
+  record.back_difference = engine::without(engine::without(std::move(difference), inherited), noise);
+  record.up_not_deterministic = *passage.up_noise;
+  record.down_not_deterministic = engine::without(std::move(noise), *passage.up_noise);
+  passage.astray = !record.back_difference.empty();
+  add(m_noise, record.up_not_deterministic);
+  add(m_noise, record.down_not_deterministic);
+  return {};
+}
+
+/// Counts lost, added and changed rows by key, with S0 standing beside S2.
+Result<void> Course::count_rows(engine::Instance& clean, const record::StateDifference& inherited,
+                                record::StateDifference& difference) {
+  for (auto& data : difference.data) {
+    const auto same_table = [&](const record::DataDifference& other) { return other.table == data.table; };
+    if (std::any_of(inherited.data.begin(), inherited.data.end(), same_table)) continue;
+    const auto rows = m_instance->compare_rows(clean, data.table);
+    if (!rows) return failed(rows);
+    if (!*rows) continue;
+    data.rows_lost = (*rows)->rows_lost;
+    data.rows_added = (*rows)->rows_added;
+    data.rows_changed = (*rows)->rows_changed;
+    data.sample_key = (*rows)->sample_key;
+  }
+  return {};
+}
+
+}  // namespace lockkeeper::rehearsal

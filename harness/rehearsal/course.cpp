@@ -1,0 +1,266 @@
+#include "rehearsal/course.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/interrupt.h"
+#include "base/text.h"
+
+namespace lockkeeper::rehearsal {
+
+using engine::Observe;
+using record::MigrationRecord;
+using record::Side;
+using record::SideRun;
+using record::Stage;
+
+void add(record::StateDifference& to, const record::StateDifference& noise) {
+  to.objects.insert(to.objects.end(), noise.objects.begin(), noise.objects.end());
+  to.data.insert(to.data.end(), noise.data.begin(), noise.data.end());
+}
+
+bool only_column_order(const record::StateDifference& difference) {
+  const auto moved = [](const record::ObjectDifference& object) {
+    return object.change == record::Change::altered &&
+           std::all_of(object.attributes.begin(), object.attributes.end(),
+                       [](const record::AttributeChange& attribute) { return attribute.name == "position"; });
+  };
+  return difference.data.empty() && std::all_of(difference.objects.begin(), difference.objects.end(), moved);
+}
+
+engine::Touched everything() {
+  engine::Touched touched;
+  touched.everything = true;
+  return touched;
+}
+
+Course::Course(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
+               const history::Trial& trial, const Options& options, record::Run& run)
+    : m_engine(engine),
+      m_scenario(scenario),
+      m_history(history),
+      m_trial(trial),
+      m_options(options),
+      m_run(run),
+      m_ground(engine, scenario, history, trial, options) {}
+
+Result<void> Course::drive() {
+  if (const auto sound = check_scripts(); !sound) return sound;
+  if (const auto begun = begin(); !begun) return begun;
+  if (const auto walked = walk(); !walked) return walked;
+  if (m_kept) return {};
+  if (const auto observed = observe_head(); !observed) return observed;
+  return chain();
+}
+
+/// A file that cannot be read or split stops the run before a server is started for it.
+Result<void> Course::check_scripts() const {
+  for (const std::size_t index : m_trial.judged) {
+    const auto& migration = m_history.migrations[index];
+    if (const auto up = migration.up(); !up) return failed(up);
+    if (!migration.down_path) continue;
+    if (const auto down = migration.down(); !down) return failed(down);
+  }
+  return {};
+}
+
+Result<void> Course::begin() {
+  const auto start = std::chrono::steady_clock::now();
+  if (const auto prepared = m_ground.prepare(); !prepared) return prepared;
+  if (const auto returned = return_to(m_trial.first); !returned) return returned;
+  auto base = m_instance->read_state(&m_ground.base_content(), {});
+  if (!base) return failed(base);
+  m_base = std::move(*base);
+  m_state = m_base;
+  for (const auto& table : m_base.tables) m_run.base_rows += table.rows;
+  if (m_run.base_rows == 0) {
+    m_run.remarks.push_back(
+        "no table holds a row at the start: of data, only what the migrations themselves insert was seen; "
+        "name a fixture in a scenario file");
+  }
+  m_run.server = m_instance->server();
+  m_run.applied = static_cast<int>(m_trial.first);
+  m_run.timings.from_snapshot = m_ground.from_snapshot();
+  const auto now = std::chrono::steady_clock::now();
+  m_run.timings.provision = std::chrono::duration_cast<record::Microseconds>(now - start);
+  m_run.timings.first_statement =
+      std::chrono::duration_cast<record::Microseconds>(now - m_options.process_start);
+  if (m_options.started) m_options.started(m_run, m_trial.judged.size());
+  return observe_invariants(record::Moment::base, "");
+}
+
+Result<void> Course::walk() {
+  m_run.migrations.reserve(m_trial.judged.size());
+  for (const std::size_t index : m_trial.judged) {
+    for (; m_reached < index; ++m_reached) {
+      if (const auto applied = apply_only(m_reached); !applied) return applied;
+    }
+    const auto going = pass(index);
+    if (!going) return failed(going);
+    if (m_options.migration_done) m_options.migration_done(m_run, m_run.migrations.back());
+    if (m_kept) return {};
+    if (!*going) {
+      skip_rest(m_history.migrations[index].version);
+      return {};
+    }
+  }
+  return {};
+}
+
+/// A migration that stands between two judged ones.
+Result<void> Course::apply_only(std::size_t index) {
+  const auto& migration = m_history.migrations[index];
+  const auto outcome = run(*m_instance, migration, Side::up, Observe::no);
+  if (!outcome) return failed(outcome);
+  if (outcome->run.error) {
+    return failed(FailureKind::usage,
+                  fmt::format("cannot apply migration '{}', which is not on trial: {}", migration.version,
+                              outcome->run.error->message),
+                  "put it on trial too to see what fails", outcome->run.error_location);
+  }
+  auto state = m_instance->read_state(nullptr, everything());
+  if (!state) return failed(state);
+  m_state = std::move(*state);
+  ++m_run.applied;
+  return {};
+}
+
+/// One migration through forward, back and again; false where its up fails, since nothing can follow then.
+Result<bool> Course::pass(std::size_t index) {
+  const auto& migration = m_history.migrations[index];
+  m_run.migrations.push_back(describe(migration));
+  Passage passage;
+  passage.index = index;
+  passage.migration = &migration;
+  passage.record = &m_run.migrations.back();
+  passage.before = std::move(m_state);
+  const auto up = forward(passage);
+  if (!up) return failed(up);
+  if (keeping(*passage.record)) {
+    if (const auto kept = keep(); !kept) return failed(kept);
+    return true;
+  }
+  if (*up == Ending::stopped) {
+    m_state = std::move(passage.before);
+    if (passage.astray) {
+      if (const auto returned = return_to(index); !returned) return failed(returned);
+    }
+    return false;
+  }
+  m_reached = index + 1;
+  m_passed.push_back(index);
+  const auto down = back(passage);
+  if (!down) return failed(down);
+  if (!keeping(*passage.record) && passage.back_ran && *down == Ending::done) {
+    if (const auto up_again = again(passage); !up_again) return failed(up_again);
+  }
+  if (keeping(*passage.record)) {
+    if (const auto kept = keep(); !kept) return failed(kept);
+    return true;
+  }
+  m_state = std::move(passage.after);
+  if (passage.astray) {
+    if (const auto returned = return_to(index + 1); !returned) return failed(returned);
+    auto state = m_instance->read_state(nullptr, everything());
+    if (!state) return failed(state);
+    m_state = std::move(*state);
+  }
+  return true;
+}
+
+void Course::skip_rest(const std::string& failed_version) {
+  for (std::size_t at = m_run.migrations.size(); at < m_trial.judged.size(); ++at) {
+    MigrationRecord record = describe(m_history.migrations[m_trial.judged[at]]);
+    for (const Stage stage : {Stage::forward, Stage::back, Stage::again}) {
+      record.skipped.push_back({stage, fmt::format("not reached: up of {} fails", failed_version)});
+    }
+    m_run.migrations.push_back(std::move(record));
+    if (m_options.migration_done) m_options.migration_done(m_run, m_run.migrations.back());
+  }
+}
+
+MigrationRecord Course::describe(const history::Migration& migration) const {
+  MigrationRecord record;
+  record.version = migration.version;
+  record.name = migration.name;
+  record.up.file = migration.up_path;
+  if (migration.down_path) record.down = Location{*migration.down_path, 0, 0};
+  record.format_has_down = m_history.has_down;
+  for (const Side side : {Side::up, Side::down}) {
+    if (side == Side::down && !migration.down_path) continue;
+    const auto script = side == Side::up ? migration.up() : migration.down();
+    if (!script) continue;
+    const auto comments = sql::allow_comments(*script->source);
+    for (const auto& comment : comments.value_or(std::vector<sql::AllowComment>{})) {
+      record.declarations.push_back({comment.rule, comment.reason, comment.until, comment.location});
+    }
+  }
+  return record;
+}
+
+/// Throws the present instance away and stands on a clean one with [0, index) applied.
+Result<void> Course::return_to(std::size_t index) {
+  m_instance.reset();
+  auto instance = m_ground.at(index);
+  if (!instance) return failed(instance);
+  m_instance = std::move(*instance);
+  m_reached = index;
+  return {};
+}
+
+Result<engine::SideOutcome> Course::run(engine::Instance& instance, const history::Migration& migration, Side side,
+                                        Observe observe) const {
+  if (interrupted()) return failed_by_interrupt();
+  return run_side(instance, migration, side, m_options.statement_timeout, observe);
+}
+
+/// The state after a side. None where the side took the database or the server with it: that is the side's error.
+Result<std::optional<engine::State>> Course::state_after(SideRun& run, const engine::State& previous,
+                                                         const engine::Touched& touched) {
+  auto state = m_instance->read_state(&previous, touched);
+  if (state) return std::optional(std::move(*state));
+  if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
+  if (!run.error) {
+    run.error = record::SqlError{"", "the database cannot be read after it: " + state.error().message, "", "", ""};
+    if (!run.statements.empty()) run.error_location = run.statements.back().location;
+  }
+  return std::optional<engine::State>();
+}
+
+bool Course::keeping(const MigrationRecord& record) const {
+  if (m_options.keep == Keep::no) return false;
+  for (const auto* run : {&record.forward, &record.back, &record.again}) {
+    if (*run && ((*run)->error || (*run)->left_transaction_open)) return true;
+  }
+  return !only_column_order(record.back_difference) || !only_column_order(record.again_difference);
+}
+
+Result<void> Course::keep() {
+  const auto line = m_instance->keep();
+  if (!line) return failed(line);
+  m_run.kept = *line;
+  m_kept = true;
+  m_run.chain.skipped_reason = "stopped at the first failure (--keep)";
+  return {};
+}
+
+record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
+                     const history::Trial& trial, const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  record::Run run;
+  run.scenario = scenario.name;
+  run.scenario_file = scenario.file.empty() ? scenario.migrations_path : scenario.file;
+  run.server = engine.server();
+  run.not_taken = history.not_taken;
+  for (const auto& fixture : scenario.fixtures) run.fixtures.push_back(fixture.path);
+  {
+    Course course(engine, scenario, history, trial, options, run);
+    if (const auto driven = course.drive(); !driven) run.failure = driven.error();
+  }
+  run.timings.total =
+      std::chrono::duration_cast<record::Microseconds>(std::chrono::steady_clock::now() - start);
+  return run;
+}
+
+}  // namespace lockkeeper::rehearsal

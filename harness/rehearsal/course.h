@@ -1,0 +1,103 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rehearsal/ground.h"
+#include "rehearsal/rehearse.h"
+
+namespace lockkeeper::rehearsal {
+
+/// One drive of a trial through its stages. Each stage is a file of its own: forward.cpp, back.cpp, again.cpp,
+/// chain.cpp, queries.cpp; what all of them share is in course.cpp.
+class Course {
+ public:
+  Course(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
+         const history::Trial& trial, const Options& options, record::Run& run);
+
+  /// Everything; what was observed is in the run, also when a Failure ends it early.
+  Result<void> drive();
+
+ private:
+  using MigrationRecord = record::MigrationRecord;
+
+  /// A migration between its stages: where it stands in the history, and the states before and after its up.
+  struct Passage {
+    std::size_t index = 0;
+    const history::Migration* migration = nullptr;
+    MigrationRecord* record = nullptr;
+    engine::State before;            ///< S0
+    engine::State after;             ///< S1
+    engine::State back;              ///< S2
+    bool back_ran = false;
+    std::optional<record::StateDifference> up_noise;  ///< what two runs of up do differently, once known
+    bool astray = false;  ///< the instance is not where a clean history would be
+  };
+
+  /// How a side ended, beyond what its record says.
+  enum class Ending { done, stopped };
+
+  Result<void> begin();
+  Result<void> check_scripts() const;
+  Result<void> walk();
+  Result<bool> pass(std::size_t index);
+  Result<void> apply_only(std::size_t index);
+  void skip_rest(const std::string& failed_version);
+  MigrationRecord describe(const history::Migration& migration) const;
+  Result<void> return_to(std::size_t index);
+  Result<engine::SideOutcome> run(engine::Instance& instance, const history::Migration& migration,
+                                  record::Side side, engine::Observe observe) const;
+  Result<std::optional<engine::State>> state_after(record::SideRun& run, const engine::State& previous,
+                                                   const engine::Touched& touched);
+  bool keeping(const MigrationRecord& record) const;
+  Result<void> keep();
+
+  Result<Ending> forward(Passage& passage);
+  Result<void> note_schema_facts(Passage& passage, const engine::Touched& touched);
+
+  Result<Ending> back(Passage& passage);
+  Result<void> examine_back(Passage& passage, record::StateDifference difference);
+  Result<void> count_rows(engine::Instance& clean, const record::StateDifference& inherited,
+                          record::StateDifference& difference);
+
+  Result<void> again(Passage& passage);
+  Result<void> examine_again(Passage& passage, record::StateDifference difference);
+
+  Result<void> chain();
+  Result<bool> chain_back(const std::vector<std::size_t>& steps, const engine::State& target);
+  Result<void> chain_again(const std::vector<std::size_t>& steps, const engine::State& head);
+
+  Result<void> observe_invariants(record::Moment moment, const std::string& migration);
+  Result<void> observe_head();
+  Result<void> observe_expectations(engine::Instance& base);
+  Result<void> observe_query(engine::Instance& base, const scenario::Query& query);
+
+  engine::Engine& m_engine;
+  const scenario::Scenario& m_scenario;
+  const history::History& m_history;
+  const history::Trial& m_trial;
+  const Options& m_options;
+  record::Run& m_run;
+  Ground m_ground;
+  std::unique_ptr<engine::Instance> m_instance;
+  engine::State m_base;   ///< before the trial
+  engine::State m_state;  ///< now
+  std::size_t m_reached = 0;               ///< migrations [0, reached) are in
+  std::vector<std::size_t> m_passed;       ///< judged, and up
+  std::optional<std::size_t> m_floor;      ///< last judged migration without a down side
+  engine::State m_floor_state;             ///< after it
+  record::StateDifference m_noise;         ///< all that was seen to be non-deterministic
+  bool m_kept = false;
+};
+
+/// Appends what `noise` holds.
+void add(record::StateDifference& to, const record::StateDifference& noise);
+
+/// True where only the order of columns differs.
+bool only_column_order(const record::StateDifference& difference);
+
+engine::Touched everything();
+
+}  // namespace lockkeeper::rehearsal

@@ -1,0 +1,242 @@
+#include "rehearsal/ground.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "rehearsal/notes.h"
+
+namespace lockkeeper::rehearsal {
+
+namespace {
+
+using engine::Instance;
+using engine::Purpose;
+namespace fs = std::filesystem;
+
+constexpr std::string_view k_key_format = "lockkeeper snapshot 1";
+// Replaying fewer migrations than this costs less than another image.
+constexpr std::size_t k_replay_limit = 25;
+
+/// A dump may be a directory: every file in it counts, by its name and content.
+Result<std::string> hash_fixture(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return hash_of_file(path);
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  Hasher hasher;
+  for (const auto& file : files) {
+    const auto content = hash_of_file(file);
+    if (!content) return failed(content);
+    hasher.add_field(fs::relative(file, path).string()).add_field(*content);
+  }
+  return hasher.hex();
+}
+
+tl::unexpected<Failure> base_fails(const history::Migration& migration, const record::SideRun& run) {
+  return failed(FailureKind::usage,
+                fmt::format("cannot apply migration '{}' before the trial: {}{}", migration.version,
+                            run.error->sqlstate.empty() ? "" : run.error->sqlstate + ": ", run.error->message),
+                "the fixture must fit the history up to there; or put this migration on trial too", run.error_location);
+}
+
+}  // namespace
+
+Result<engine::SideOutcome> run_side(Instance& instance, const history::Migration& migration, record::Side side,
+                                     std::chrono::milliseconds statement_timeout, engine::Observe observe) {
+  const auto script = side == record::Side::up ? migration.up() : migration.down();
+  if (!script) return failed(script);
+  engine::SideRequest request;
+  request.side = side;
+  request.source = script->source.get();
+  request.statements = &script->statements;
+  request.shape = script->shape;
+  request.shape_reason = script->shape_reason;
+  request.statement_timeout = statement_timeout;
+  request.observe = observe;
+  return instance.run_side(request);
+}
+
+Ground::Ground(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
+               const history::Trial& trial, const Options& options)
+    : m_engine(engine), m_scenario(scenario), m_history(history), m_trial(trial), m_options(options) {}
+
+void Ground::say(const std::string& what) const {
+  if (m_options.progress) m_options.progress(what);
+}
+
+fs::path Ground::fresh_directory(const std::string& name) {
+  return m_options.work_directory / fmt::format("{}-{}", name, ++m_directories);
+}
+
+std::string Ground::describe() const {
+  return fmt::format("postgres {} · {} · {} · {} applied", m_engine.server().version, m_scenario.name,
+                     counted(static_cast<std::int64_t>(m_scenario.fixtures.size()), "fixture"),
+                     counted(static_cast<std::int64_t>(m_trial.first), "migration"));
+}
+
+/// A snapshot's name for every length of the history: each hash holds the one before, and so everything below it.
+Result<std::vector<Ground::Key>> Ground::keys() const {
+  Hasher hasher;
+  hasher.add_field(k_key_format).add_field(m_engine.fingerprint()).add_field(m_scenario.database);
+  hasher.add_field(std::to_string(m_scenario.scale));
+  for (const auto& sql : m_scenario.init) hasher.add_field("init").add_field(sql);
+  for (const auto& fixture : m_scenario.fixtures) {
+    const auto content = hash_fixture(fixture.path);
+    if (!content) return failed(content);
+    hasher.add_field("fixture").add_field(fs::path(fixture.path).filename().string());
+    hasher.add_field(fixture.table).add_field(*content);
+  }
+  std::vector<Key> keys{{hasher.hex(), 0}};
+  for (std::size_t index = 0; index < m_trial.first; ++index) {
+    const auto& migration = m_history.migrations[index];
+    const auto content = hash_of_file(migration.up_path);
+    if (!content) return failed(content);
+    keys.push_back({Hasher().add_field(keys.back().hash).add_field(migration.version).add_field(*content).hex(),
+                    index + 1});
+  }
+  return keys;
+}
+
+Result<engine::Image> Ground::empty_image() {
+  const std::string key =
+      Hasher().add_field(k_key_format).add_field(m_engine.fingerprint()).add_field(m_scenario.database).hex();
+  const bool stored = m_options.store != nullptr && m_engine.images_are_directories();
+  if (stored) {
+    if (const auto entry = m_options.store->find(key)) return engine::Image{entry->directory, m_scenario.database};
+  }
+  say("making an empty server");
+  if (!stored) return m_engine.make_empty(fresh_directory("empty"), m_scenario.database);
+  auto draft = m_options.store->draft();
+  if (!draft) return failed(draft);
+  const auto image = m_engine.make_empty(*draft, m_scenario.database);
+  if (!image) return failed(image);
+  const auto entry = m_options.store->publish(
+      key, image->directory, fmt::format("postgres {} · empty", m_engine.server().version), "");
+  if (!entry) return failed(entry);
+  return engine::Image{entry->directory, m_scenario.database};
+}
+
+Result<void> Ground::prepare() {
+  const auto all = keys();
+  if (!all) return failed(all);
+  if (m_options.store != nullptr && m_engine.images_are_directories()) {
+    for (auto key = all->rbegin(); key != all->rend(); ++key) {
+      const auto entry = m_options.store->find(key->hash);
+      if (!entry) continue;
+      m_images[key->applied] = {entry->directory, m_scenario.database};
+      if (key->applied != m_trial.first) break;
+      const Notes notes = decode(entry->notes);
+      m_base_content = notes.content;
+      m_base_violations = notes.violations;
+      m_from_snapshot = true;
+      return {};
+    }
+  }
+  return build(*all);
+}
+
+Result<void> Ground::load_fixtures(Instance& instance) {
+  instance.set_scale(m_scenario.scale);
+  for (const auto& sql : m_scenario.init) {
+    const auto done = instance.execute(sql, Location{m_scenario.file, 0, 0});
+    if (!done) return failed(done);
+  }
+  for (const auto& fixture : m_scenario.fixtures) {
+    say(fmt::format("restoring {}", fixture.path));
+    const auto done = instance.load_fixture(fixture.path, fixture.table);
+    if (!done) return failed(done);
+  }
+  return instance.analyze();
+}
+
+Result<void> Ground::apply(Instance& instance, std::size_t from, std::size_t to) {
+  for (std::size_t index = from; index < to; ++index) {
+    const auto& migration = m_history.migrations[index];
+    const auto outcome =
+        run_side(instance, migration, record::Side::up, m_options.statement_timeout, engine::Observe::no);
+    if (!outcome) return failed(outcome);
+    if (outcome->run.error) return base_fails(migration, outcome->run);
+  }
+  return {};
+}
+
+/// Builds what the store does not have: from the nearest image, or from an empty server and the fixture.
+Result<void> Ground::build(const std::vector<Key>& keys) {
+  const bool from_empty = m_images.empty();
+  engine::Image start;
+  if (from_empty) {
+    const auto empty = empty_image();
+    if (!empty) return failed(empty);
+    start = *empty;
+  } else {
+    start = m_images.rbegin()->second;
+  }
+  const std::size_t applied = from_empty ? 0 : m_images.rbegin()->first;
+  auto instance = m_engine.restore(start, m_scenario.database, Purpose::load);
+  if (!instance) return failed(instance);
+  if (from_empty) {
+    if (const auto loaded = load_fixtures(**instance); !loaded) return failed(loaded);
+  }
+  if (applied < m_trial.first) {
+    say(fmt::format("applying {} before the trial",
+                    counted(static_cast<std::int64_t>(m_trial.first - applied), "migration")));
+    if (const auto done = apply(**instance, applied, m_trial.first); !done) return failed(done);
+    if (const auto done = (*instance)->analyze(); !done) return failed(done);
+  }
+  return keep_image(**instance, keys.back());
+}
+
+/// Notes what the base holds, then makes an image of it: in the store where there is one.
+Result<void> Ground::keep_image(Instance& instance, const Key& key) {
+  engine::Touched everything;
+  everything.everything = true;
+  auto content = instance.read_state(nullptr, everything);
+  if (!content) return failed(content);
+  auto violations = instance.violated_constraints(everything);
+  if (!violations) return failed(violations);
+  m_base_content.tables = std::move(content->tables);
+  m_base_violations = std::move(*violations);
+  const bool stored = m_options.store != nullptr && m_engine.images_are_directories();
+  if (!stored) {
+    const auto image = instance.save(fresh_directory("base"));
+    if (!image) return failed(image);
+    m_images = {{key.applied, *image}};
+    return {};
+  }
+  const auto draft = m_options.store->draft();
+  if (!draft) return failed(draft);
+  const auto image = instance.save(*draft);
+  if (!image) return failed(image);
+  const auto entry = m_options.store->publish(key.hash, image->directory, describe(),
+                                              encode({m_base_content, m_base_violations}));
+  if (!entry) return failed(entry);
+  m_images = {{key.applied, {entry->directory, m_scenario.database}}};
+  return {};
+}
+
+Result<std::unique_ptr<Instance>> Ground::at(std::size_t index) {
+  const auto nearest = std::prev(m_images.upper_bound(index));
+  auto instance = m_engine.restore(nearest->second, m_scenario.database, Purpose::rehearse);
+  if (!instance) return instance;
+  if (const auto done = apply(**instance, nearest->first, index); !done) return failed(done);
+  if (index - nearest->first < k_replay_limit) return instance;
+  const auto image = (*instance)->save(fresh_directory("clean"));
+  if (!image) return failed(image);
+  m_images[index] = *image;
+  // Two images are enough: rehearsals only move forward, and the base is needed for queries and the chain.
+  while (m_images.size() > 2) {
+    const auto oldest = std::next(m_images.begin());
+    if (const auto gone = m_engine.discard(oldest->second); !gone) return failed(gone);
+    m_images.erase(oldest);
+  }
+  return m_engine.restore(*image, m_scenario.database, Purpose::rehearse);
+}
+
+}  // namespace lockkeeper::rehearsal

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+#include "history/history.h"
+#include "rehearsal/rehearse.h"
+#include "scenario/scenario.h"
+
+namespace lockkeeper::rehearsal {
+
+/// Runs one side of a migration as the history's format would. Failures: the file cannot be read, a signal, the
+/// instance is lost.
+Result<engine::SideOutcome> run_side(engine::Instance& instance, const history::Migration& migration,
+                                     record::Side side, std::chrono::milliseconds statement_timeout,
+                                     engine::Observe observe);
+
+/// Where rehearsals stand: clean instances at any point of the history, each from the nearest image before it.
+class Ground {
+ public:
+  Ground(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
+         const history::Trial& trial, const Options& options);
+
+  /// Finds or builds the base: fixture, init and the migrations before the trial.
+  Result<void> prepare();
+
+  /// A new instance with exactly the migrations [0, index) applied, forward only.
+  Result<std::unique_ptr<engine::Instance>> at(std::size_t index);
+
+  /// What was known of the base's content when its image was made: for read_state, to save it the rows.
+  const engine::State& base_content() const { return m_base_content; }
+  /// Constraints that the base's rows break already.
+  const std::vector<record::SchemaFact>& base_violations() const { return m_base_violations; }
+  bool from_snapshot() const { return m_from_snapshot; }
+
+ private:
+  struct Key {
+    std::string hash;
+    std::size_t applied = 0;  ///< migrations in it
+  };
+
+  Result<std::vector<Key>> keys() const;
+  Result<engine::Image> empty_image();
+  Result<void> build(const std::vector<Key>& keys);
+  Result<void> load_fixtures(engine::Instance& instance);
+  Result<void> apply(engine::Instance& instance, std::size_t from, std::size_t to);
+  Result<void> keep_image(engine::Instance& instance, const Key& key);
+  std::filesystem::path fresh_directory(const std::string& name);
+  std::string describe() const;
+  void say(const std::string& what) const;
+
+  engine::Engine& m_engine;
+  const scenario::Scenario& m_scenario;
+  const history::History& m_history;
+  const history::Trial& m_trial;
+  const Options& m_options;
+  std::map<std::size_t, engine::Image> m_images;  ///< by the number of migrations applied
+  engine::State m_base_content;
+  std::vector<record::SchemaFact> m_base_violations;
+  bool m_from_snapshot = false;
+  int m_directories = 0;
+};
+
+}  // namespace lockkeeper::rehearsal

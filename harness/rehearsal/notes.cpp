@@ -1,0 +1,67 @@
+#include "rehearsal/notes.h"
+
+#include <nlohmann/json.hpp>
+
+namespace lockkeeper::rehearsal {
+
+using nlohmann::json;
+
+namespace {
+
+// The kinds as numbers would shift when one is added; only what violated_constraints() reports is stored.
+constexpr auto k_violated = record::SchemaFactKind::constraint_violated;
+
+json table_to_json(const engine::TableContent& table) {
+  json columns = json::array();
+  for (const auto& column : table.columns) {
+    columns.push_back({column.name, column.type, column.hash, column.hashed_as, column.slot});
+  }
+  return {{"table", table.table},     {"rows", table.rows},
+          {"hash", table.row_hash},   {"storage", table.storage},
+          {"depends", table.depends_on_catalog}, {"columns", std::move(columns)}};
+}
+
+engine::TableContent table_from_json(const json& text) {
+  engine::TableContent table;
+  text.at("table").get_to(table.table);
+  text.at("rows").get_to(table.rows);
+  text.at("hash").get_to(table.row_hash);
+  text.at("storage").get_to(table.storage);
+  text.at("depends").get_to(table.depends_on_catalog);
+  for (const auto& column : text.at("columns")) {
+    engine::ColumnContent content;
+    column.at(0).get_to(content.name);
+    column.at(1).get_to(content.type);
+    column.at(2).get_to(content.hash);
+    column.at(3).get_to(content.hashed_as);
+    column.at(4).get_to(content.slot);
+    table.columns.push_back(std::move(content));
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string encode(const Notes& notes) {
+  json tables = json::array();
+  for (const auto& table : notes.content.tables) tables.push_back(table_to_json(table));
+  json violations = json::array();
+  for (const auto& fact : notes.violations) violations.push_back({fact.object, fact.table, fact.detail});
+  return json{{"tables", std::move(tables)}, {"violations", std::move(violations)}}.dump();
+}
+
+Notes decode(std::string_view text) {
+  Notes notes;
+  try {
+    const json whole = json::parse(text);
+    for (const auto& table : whole.at("tables")) notes.content.tables.push_back(table_from_json(table));
+    for (const auto& fact : whole.at("violations")) {
+      notes.violations.push_back({k_violated, fact.at(0), fact.at(1), fact.at(2)});
+    }
+  } catch (const json::exception&) {
+    return {};
+  }
+  return notes;
+}
+
+}  // namespace lockkeeper::rehearsal

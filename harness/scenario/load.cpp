@@ -1,0 +1,479 @@
+#include "scenario/load.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "record/names.h"
+#include "scenario/fields.h"
+#include "scenario/paths.h"
+#include "scenario/yaml.h"
+
+namespace lockkeeper::scenario {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int k_oldest_postgres = 13;
+constexpr int k_newest_postgres = 18;
+
+using Texts = std::vector<std::string>;
+
+/// Turns the values of one file into a scenario, one function for each key.
+class Loader {
+ public:
+  Loader(std::string path, Texts rules) : m_rules(std::move(rules)) { m_scenario.file = std::move(path); }
+
+  Result<Scenario> load(const Value& root);
+
+ private:
+  void load_engine(const Value& value);
+  void load_versions(const Value& value);
+  void load_fixtures(const Value& value);
+  void load_fixture(const Value& value);
+  void load_migrations(const Value& value);
+  void load_selection(const Fields& fields);
+  void load_only(const Value& value);
+  void load_invariant(const Value& value);
+  void load_expectation(const Value& value);
+  void read_attributes(const Fields& fields, Expectation& expectation);
+  std::optional<std::string> answer(const Fields& fields);
+  std::optional<std::string> sqlstate(const Fields& fields);
+  void check_attributes(const Fields& fields, const std::string& subject);
+  void load_query(const Value& value);
+  void load_allow(const Value& value);
+  void load_expected_finding(const Value& value);
+  void load_levels(const Value& value);
+  void check_database(const Value& value);
+
+  void each(const Fields& fields, const std::string& key, void (Loader::*load_one)(const Value&));
+  void check_unique(std::set<std::string>& seen, const std::string& name, const Location& location);
+  std::string existing(const Value& value, const std::string& path, std::string_view what);
+  std::string rule(const Fields& fields);
+  void check_rule(const std::string& name, const Location& location);
+  std::optional<record::Level> level(const Value& value, const std::string& what);
+  std::optional<std::string> referential_action(const Fields& fields, const std::string& key);
+  std::optional<double> factor(const Fields& fields, const std::string& key, std::string_view suffix,
+                               std::string_view example);
+  std::vector<std::optional<std::string>> parameters(const Fields& fields);
+
+  Texts m_rules;
+  Problems m_problems;
+  Scenario m_scenario;
+  std::set<std::string> m_invariant_names;
+  std::set<std::string> m_query_names;
+};
+
+Result<Scenario> Loader::load(const Value& root) {
+  const Fields fields(m_problems, root, "a scenario",
+                      {"scenario", "engine", "database", "scale", "init", "fixture", "migrations",
+                       "invariants", "after_up", "queries", "allow", "expect_findings", "levels", "gate"});
+  m_scenario.name = fields.required_text("scenario");
+  if (const Value* value = fields.find("engine")) load_engine(*value);
+  if (const Value* value = fields.find("database")) check_database(*value);
+  m_scenario.scale = fields.count("scale").value_or(1);
+  m_scenario.init = fields.texts("init");
+  if (const Value* value = fields.find("fixture")) load_fixtures(*value);
+  if (const Value* value = fields.required("migrations")) load_migrations(*value);
+  each(fields, "invariants", &Loader::load_invariant);
+  each(fields, "after_up", &Loader::load_expectation);
+  each(fields, "queries", &Loader::load_query);
+  each(fields, "allow", &Loader::load_allow);
+  each(fields, "expect_findings", &Loader::load_expected_finding);
+  if (const Value* value = fields.find("levels")) load_levels(*value);
+  if (const Value* value = fields.find("gate")) m_scenario.gate = level(*value, key_named("gate"));
+  if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
+  return std::move(m_scenario);
+}
+
+void Loader::each(const Fields& fields, const std::string& key, void (Loader::*load_one)(const Value&)) {
+  const Value* const list = fields.find(key);
+  if (!list) return;
+  for (const Value& item : items_of(m_problems, *list, key_named(key))) (this->*load_one)(item);
+}
+
+void Loader::check_unique(std::set<std::string>& seen, const std::string& name, const Location& location) {
+  if (!seen.insert(name).second) {
+    m_problems.report(location, fmt::format("name '{}': stands here twice", abridged(name)),
+                      "reports tell them apart by name");
+  }
+}
+
+void Loader::load_engine(const Value& value) {
+  Texts names;
+  if (value.kind == Value::Kind::map) {
+    for (const Value::Key& key : value.keys) names.push_back(key.text);
+  } else {
+    names.push_back(read_text(m_problems, value, key_named("engine")));
+  }
+  if (names.size() != 1) {
+    m_problems.report(value.location, "key 'engine': one engine is wanted",
+                      "write 'engine: postgres' or 'engine: {postgres: {versions: [15, 17]}}'");
+    return;
+  }
+  if (names[0] == "sqlite") {
+    m_problems.report(value.location, "engine 'sqlite': this engine is not there yet",
+                      "the one that is: postgres");
+  } else if (names[0] != "postgres") {
+    m_problems.report(value.location,
+                      fmt::format("engine '{}': not known{}", names[0], did_you_mean(names[0], {"postgres"})),
+                      "the engine that is there: postgres");
+  } else if (value.kind == Value::Kind::map && value.items[0].kind != Value::Kind::null) {
+    const Fields fields(m_problems, value.items[0], "postgres", {"versions"});
+    if (const Value* versions = fields.find("versions")) load_versions(*versions);
+  }
+}
+
+void Loader::load_versions(const Value& value) {
+  const std::vector<Value> single = {value};
+  const bool list = value.kind == Value::Kind::list;
+  if (list && value.items.empty()) m_problems.report(value.location, "key 'versions': the list is empty");
+  for (const Value& item : list ? value.items : single) {
+    const int version = read_count(m_problems, item, key_named("versions"));
+    if (version < k_oldest_postgres || version > k_newest_postgres) {
+      m_problems.report(item.location, fmt::format("PostgreSQL version '{}': outside of {} to {}", item.text,
+                                                   k_oldest_postgres, k_newest_postgres));
+    }
+    if (std::count(m_scenario.postgres_versions.begin(), m_scenario.postgres_versions.end(), version) > 0) {
+      m_problems.report(item.location, fmt::format("PostgreSQL version '{}': stands here twice", item.text));
+    }
+    m_scenario.postgres_versions.push_back(version);
+  }
+}
+
+void Loader::check_database(const Value& value) {
+  m_scenario.database = read_text(m_problems, value, key_named("database"));
+  const std::string& name = m_scenario.database;
+  // NAMEDATALEN is 64: a longer name would be shortened by the server.
+  if (name.size() > 63) {
+    m_problems.report(value.location, fmt::format("database '{}': longer than 63 bytes", abridged(name)));
+  }
+  if (name == "postgres" || name == "template0" || name == "template1") {
+    m_problems.report(value.location, fmt::format("database '{}': the server has one of this name", name),
+                      "take another name");
+  }
+}
+
+std::string Loader::existing(const Value& value, const std::string& path, std::string_view what) {
+  if (path.empty()) return path;
+  const auto found = find_path(m_scenario.file, path);
+  if (!found) {
+    m_problems.report(
+        value.location,
+        fmt::format("{} '{}': no such file or directory{}", what, path, similar_path(m_scenario.file, path)),
+        "paths are looked up from the scenario's folder, from each one above it, and from the "
+        "working directory");
+  }
+  return found.value_or(path);
+}
+
+void Loader::load_fixtures(const Value& value) {
+  if (value.kind != Value::Kind::list) return load_fixture(value);
+  for (const Value& item : value.items) load_fixture(item);
+}
+
+void Loader::load_fixture(const Value& value) {
+  Fixture fixture;
+  fixture.location = value.location;
+  if (value.kind == Value::Kind::map) {
+    const Fields fields(m_problems, value, "a fixture", {"path", "table"});
+    const std::string path = fields.required_text("path");
+    fixture.table = fields.text("table");
+    if (const Value* written = fields.find("path")) fixture.path = existing(*written, path, "fixture");
+    if (!fixture.table.empty() && lower(path).find(".csv") == std::string::npos) {
+      m_problems.report(value.location, fmt::format("fixture '{}': only a .csv file takes a table", path));
+    }
+  } else {
+    fixture.path = existing(value, read_text(m_problems, value, key_named("fixture")), "fixture");
+  }
+  m_scenario.fixtures.push_back(std::move(fixture));
+}
+
+void Loader::load_migrations(const Value& value) {
+  const Value* written = &value;
+  if (value.kind == Value::Kind::map) {
+    const Fields fields(m_problems, value, "migrations",
+                        {"path", "format", "since", "last", "only", "since_ref"});
+    written = fields.required("path");
+    m_scenario.format = fields.text("format");
+    load_selection(fields);
+    if (!written) return;
+  }
+  const std::string path =
+      read_text(m_problems, *written, written == &value ? "key 'migrations'" : "key 'path'");
+  m_scenario.migrations_path = existing(*written, path, "migrations");
+  std::error_code ignored;
+  if (fs::exists(m_scenario.migrations_path, ignored) &&
+      !fs::is_directory(m_scenario.migrations_path, ignored)) {
+    m_problems.report(written->location, fmt::format("migrations '{}': not a directory", path),
+                      "name the folder that holds the migrations");
+  }
+}
+
+void Loader::load_selection(const Fields& fields) {
+  Selection& selection = m_scenario.selection;
+  selection.since = fields.optional_text("since");
+  selection.last = fields.count("last");
+  selection.since_ref = fields.optional_text("since_ref");
+  if (const Value* value = fields.find("only"))
+    selection.only = read_texts(m_problems, *value, key_named("only"));
+  Texts given;
+  for (const char* key : {"since", "last", "only", "since_ref"}) {
+    if (fields.find(key)) given.push_back(fmt::format("'{}'", key));
+  }
+  if (given.size() > 1) {
+    m_problems.report(fields.location(),
+                      fmt::format("keys {}: only one of them can be given", join(given, " and ")));
+  }
+}
+
+void Loader::load_invariant(const Value& value) {
+  const Fields fields(m_problems, value, "an invariant", {"name", "sql", "equals"});
+  Invariant invariant{fields.required_text("name"), fields.required_text("sql"), answer(fields),
+                      value.location};
+  check_unique(m_invariant_names, invariant.name, value.location);
+  m_scenario.invariants.push_back(std::move(invariant));
+}
+
+std::optional<std::string> Loader::referential_action(const Fields& fields, const std::string& key) {
+  static const Texts k_actions = {"no action", "restrict", "cascade", "set null", "set default"};
+  const auto written = fields.optional_text(key);
+  if (!written) return std::nullopt;
+  std::string action = lower(*written);
+  if (std::find(k_actions.begin(), k_actions.end(), action) == k_actions.end()) {
+    m_problems.report(fields.find(key)->location,
+                      fmt::format("key '{}': '{}' is no action{}", key, abridged(*written, 40),
+                                  did_you_mean(action, k_actions)),
+                      fmt::format("the actions are: {}", join(k_actions, ", ")));
+  }
+  return action;
+}
+
+/// Keys that say nothing about this subject are mistakes, and so is saying more of what must not exist.
+void Loader::check_attributes(const Fields& fields, const std::string& subject) {
+  static const std::vector<std::pair<std::string, Texts>> k_attributes = {
+      {"column", {"nullable", "type", "default"}},
+      {"constraint", {"on_delete", "on_update", "validated"}},
+      {"index", {"columns", "unique", "valid"}},
+      {"sql", {"equals", "fails_before"}}};
+  const bool exists = fields.flag("exists").value_or(true);
+  for (const auto& [owner, attributes] : k_attributes) {
+    for (const std::string& attribute : attributes) {
+      const Value* const value = fields.find(attribute);
+      if (value && owner != subject) {
+        m_problems.report(value->location, fmt::format("key '{}': it belongs to '{}', not to '{}'", attribute,
+                                                       owner, subject));
+      } else if (value && !exists) {
+        m_problems.report(
+            value->location,
+            fmt::format("key '{}': the {} must not exist, so nothing of it can", attribute, subject));
+      }
+    }
+  }
+  if (fields.find("exists") && subject == "sql") {
+    m_problems.report(fields.find("exists")->location,
+                      "key 'exists': it belongs to column, constraint and index");
+  }
+}
+
+void Loader::load_expectation(const Value& value) {
+  const Fields fields(
+      m_problems, value, "a line of after_up",
+      {"column", "constraint", "index", "sql", "nullable", "type", "default", "on_delete", "on_update",
+       "validated", "columns", "unique", "valid", "equals", "fails_before", "exists", "not_before"});
+  Texts subjects;
+  for (const char* subject : {"column", "constraint", "index", "sql"}) {
+    if (fields.find(subject)) subjects.emplace_back(subject);
+  }
+  if (subjects.size() != 1) {
+    m_problems.report(value.location,
+                      fmt::format("a line of after_up: exactly one of column, constraint, index and "
+                                  "sql is wanted, not {}",
+                                  subjects.empty() ? "none" : join(subjects, " and ")));
+    return;
+  }
+  check_attributes(fields, subjects[0]);
+  Expectation expectation;
+  expectation.location = value.location;
+  read_attributes(fields, expectation);
+  if (const Value* column = fields.find("column");
+      column && expectation.column.find('.') == std::string::npos) {
+    m_problems.report(column->location,
+                      fmt::format("column '{}': the table is missing", abridged(expectation.column)),
+                      "write table.column or schema.table.column");
+  }
+  m_scenario.after_up.push_back(std::move(expectation));
+}
+
+void Loader::read_attributes(const Fields& fields, Expectation& expectation) {
+  expectation.column = fields.text("column");
+  expectation.constraint = fields.text("constraint");
+  expectation.index = fields.text("index");
+  expectation.sql = fields.text("sql");
+  expectation.nullable = fields.flag("nullable");
+  expectation.type = fields.optional_text("type");
+  if (const Value* given = fields.find("default")) {
+    const bool none = given->kind == Value::Kind::null;
+    expectation.default_value = none ? std::string() : read_text(m_problems, *given, key_named("default"));
+  }
+  expectation.on_delete = referential_action(fields, "on_delete");
+  expectation.on_update = referential_action(fields, "on_update");
+  expectation.validated = fields.flag("validated");
+  expectation.columns = fields.texts("columns");
+  expectation.unique = fields.flag("unique");
+  expectation.valid = fields.flag("valid");
+  expectation.equals = answer(fields);
+  expectation.fails_before = sqlstate(fields);
+  expectation.exists = fields.flag("exists").value_or(true);
+  expectation.not_before = fields.flag("not_before").value_or(false);
+}
+
+/// An answer may be empty, unlike other texts.
+std::optional<std::string> Loader::answer(const Fields& fields) {
+  const Value* const value = fields.find("equals");
+  if (!value) return std::nullopt;
+  if (value->kind != Value::Kind::scalar) read_text(m_problems, *value, key_named("equals"));
+  return value->text;
+}
+
+/// An SQLSTATE is five digits or upper-case letters.
+std::optional<std::string> Loader::sqlstate(const Fields& fields) {
+  const auto state = fields.optional_text("fails_before");
+  if (state && (state->size() != 5 ||
+                state->find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string::npos)) {
+    m_problems.report(fields.find("fails_before")->location,
+                      fmt::format("key 'fails_before': '{}' is no SQLSTATE", abridged(*state, 40)),
+                      "an SQLSTATE is five digits or upper-case letters, for example 23502");
+  }
+  return state;
+}
+
+std::optional<double> Loader::factor(const Fields& fields, const std::string& key, std::string_view suffix,
+                                     std::string_view example) {
+  const auto written = fields.optional_text(key);
+  if (!written) return std::nullopt;
+  std::string_view number = *written;
+  if (number.ends_with(suffix)) number.remove_suffix(suffix.size());
+  if (number.ends_with('x')) number.remove_suffix(1);
+  double value = 0;
+  const char* const end = number.data() + number.size();
+  const auto [stopped, error] = std::from_chars(number.data(), end, value, std::chars_format::fixed);
+  if (error != std::errc{} || stopped != end || !(value > 0) || value > 1e9) {
+    m_problems.report(fields.find(key)->location,
+                      fmt::format("key '{}': '{}' is no factor", key, abridged(*written, 40)),
+                      fmt::format("write it like this: {}", example));
+  }
+  return value;
+}
+
+std::vector<std::optional<std::string>> Loader::parameters(const Fields& fields) {
+  std::vector<std::optional<std::string>> parameters;
+  const Value* const list = fields.find("params");
+  if (!list) return parameters;
+  for (const Value& item : items_of(m_problems, *list, key_named("params"))) {
+    if (item.kind == Value::Kind::null) {
+      parameters.emplace_back(std::nullopt);
+    } else {
+      if (item.kind != Value::Kind::scalar) read_text(m_problems, item, key_named("params"));
+      parameters.emplace_back(item.text);
+    }
+  }
+  return parameters;
+}
+
+void Loader::load_query(const Value& value) {
+  const Fields fields(m_problems, value, "a query",
+                      {"name", "sql", "params", "uses_index", "at_most", "at_least", "same_result"});
+  Query query;
+  query.location = value.location;
+  query.name = fields.required_text("name");
+  query.sql = fields.required_text("sql");
+  query.parameters = parameters(fields);
+  query.uses_index = fields.text("uses_index");
+  query.at_most = factor(fields, "at_most", "", "1.10x");
+  query.at_least_faster = factor(fields, "at_least", " faster", "10x faster");
+  query.same_result = fields.flag("same_result").value_or(true);
+  check_unique(m_query_names, query.name, value.location);
+  m_scenario.queries.push_back(std::move(query));
+}
+
+void Loader::check_rule(const std::string& name, const Location& location) {
+  if (std::find(m_rules.begin(), m_rules.end(), name) != m_rules.end()) return;
+  m_problems.report(location,
+                    fmt::format("rule '{}': not known{}", abridged(name), did_you_mean(name, m_rules)),
+                    "'lockkeeper rules' lists them");
+}
+
+std::string Loader::rule(const Fields& fields) {
+  const std::string name = fields.required_text("rule");
+  if (const Value* value = fields.find("rule")) check_rule(name, value->location);
+  return name;
+}
+
+void Loader::load_allow(const Value& value) {
+  const Fields fields(m_problems, value, "an allow", {"rule", "migration", "reason", "until"});
+  m_scenario.allow.push_back({rule(fields), fields.text("migration"), fields.required_text("reason"),
+                              fields.date("until"), value.location});
+}
+
+void Loader::load_expected_finding(const Value& value) {
+  const Fields fields(m_problems, value, "an expected finding", {"rule", "migration"});
+  m_scenario.expect_findings.push_back({rule(fields), fields.text("migration"), value.location});
+}
+
+std::optional<record::Level> Loader::level(const Value& value, const std::string& what) {
+  const std::string name = read_text(m_problems, value, what);
+  const auto found = record::level_named(name);
+  if (!found) {
+    m_problems.report(value.location,
+                      fmt::format("{}: '{}' is no level{}", what, abridged(name, 40),
+                                  did_you_mean(name, {"error", "warning", "note"})),
+                      "the levels are: error, warning, note");
+  }
+  return found;
+}
+
+void Loader::load_levels(const Value& value) {
+  if (value.kind != Value::Kind::map) {
+    Fields(m_problems, value, key_named("levels"), {});
+    return;
+  }
+  for (std::size_t i = 0; i < value.keys.size(); ++i) {
+    const Value::Key& key = value.keys[i];
+    check_rule(key.text, key.location);
+    const auto found = level(value.items[i], key_named(key.text));
+    m_scenario.levels.push_back({key.text, found.value_or(record::Level::error), key.location});
+  }
+}
+
+}  // namespace
+
+Result<Scenario> load(const std::string& path, const std::vector<std::string>& rules) {
+  const Result<Value> root = read_yaml(path);
+  if (!root) return failed(root);
+  return Loader(path, rules).load(*root);
+}
+
+Scenario for_directory(const std::string& path) {
+  static const std::set<std::string> k_says_little = {"migrations", "migration", "db",         "database",
+                                                      "sql",        "postgres",  "postgresql", "schema"};
+  std::error_code ignored;
+  fs::path folder = fs::absolute(path, ignored).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();
+  Scenario scenario;
+  scenario.migrations_path = path;
+  scenario.name = folder.filename().string();
+  while (k_says_little.contains(folder.filename().string()) && folder.parent_path().has_filename()) {
+    folder = folder.parent_path();
+    scenario.name = (folder.filename() / scenario.name).string();
+  }
+  if (scenario.name.empty()) scenario.name = path;
+  return scenario;
+}
+
+}  // namespace lockkeeper::scenario

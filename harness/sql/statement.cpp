@@ -1,0 +1,196 @@
+#include "sql/statement.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "sql/kind.h"
+#include "sql/lexer.h"
+#include "sql/scanner_cuts.h"
+
+namespace lockkeeper::sql {
+
+namespace {
+
+/// Follows offsets that only grow, so that a line of a million statements is not counted a million times.
+class Places {
+ public:
+  explicit Places(const Source& source) : m_source(source), m_location(source.locate(0)) {}
+
+  Location at(std::size_t offset) {
+    const std::string_view text = m_source.text();
+    for (; m_offset < offset; ++m_offset) {
+      const auto byte = static_cast<unsigned char>(text[m_offset]);
+      if (byte == '\n') {
+        ++m_location.line;
+        m_location.column = 1;
+      } else if ((byte & 0xC0) != 0x80) {
+        ++m_location.column;
+      }
+    }
+    return m_location;
+  }
+
+ private:
+  const Source& m_source;
+  Location m_location;
+  std::size_t m_offset = 0;
+};
+
+/// Counts BEGIN ATOMIC … END of CREATE FUNCTION and CREATE PROCEDURE (PostgreSQL 14), whose semicolons end no
+/// statement. CASE ends with END too. psql follows the same words (src/fe_utils/psqlscan.l).
+class RoutineBody {
+ public:
+  void see(std::string_view word, int parentheses) {
+    if (m_words < 4) look_at_head(word);
+    ++m_words;
+    if (!m_routine || parentheses != 0) return;
+    if (m_depth == 0) {
+      if (is_keyword(word, "atomic") && m_begin_before) m_depth = 1;
+      m_begin_before = is_keyword(word, "begin");
+    } else if (is_keyword(word, "case")) {
+      ++m_depth;
+    } else if (is_keyword(word, "end")) {
+      --m_depth;
+    }
+  }
+  bool open() const { return m_depth > 0; }
+
+ private:
+  /// CREATE [OR REPLACE] FUNCTION | PROCEDURE
+  void look_at_head(std::string_view word) {
+    if (m_words == 0) m_create = is_keyword(word, "create");
+    if (m_words == 2) m_replace = is_keyword(word, "replace");
+    if (!m_create || !(m_words == 1 || (m_words == 3 && m_replace))) return;
+    m_routine = is_keyword(word, "function") || is_keyword(word, "procedure");
+  }
+
+  int m_words = 0;
+  int m_depth = 0;
+  bool m_create = false;
+  bool m_replace = false;
+  bool m_routine = false;
+  bool m_begin_before = false;
+};
+
+/// What one walk over a statement finds.
+struct Walk {
+  std::size_t code_end = 0;  ///< end of its last token
+  std::size_t end = 0;       ///< its semicolon, or the end of the text
+  std::optional<std::size_t> meta_command;
+};
+
+/// Walks from the first token of a statement to its end: to `cut` where the scanner knew one and no routine's
+/// body is open there, else to the first semicolon outside of parentheses and bodies.
+Walk walk_statement(std::string_view text, std::size_t begin, std::optional<std::size_t> cut) {
+  Walk walk{begin, text.size(), std::nullopt};
+  Lexer lexer(text, begin);
+  RoutineBody body;
+  int parentheses = 0;
+  for (Token token = lexer.next_code(); token.kind != TokenKind::end_of_text; token = lexer.next_code()) {
+    const char first = text[token.begin];
+    if (token.kind == TokenKind::symbol && first == ';' && !body.open() &&
+        (cut ? token.begin >= *cut : parentheses == 0)) {
+      walk.end = token.begin;
+      return walk;
+    }
+    if (token.kind == TokenKind::word) body.see(token.in(text), parentheses);
+    if (token.kind == TokenKind::symbol) {
+      if (first == '(') ++parentheses;
+      if (first == ')' && parentheses > 0) --parentheses;
+      if (first == '\\') {
+        walk.meta_command = token.begin;
+        return walk;
+      }
+    }
+    walk.code_end = token.end;
+  }
+  return walk;
+}
+
+/// `\i`, `\.`, `\connect`: what stands behind the backslash, up to white space.
+std::string meta_command_at(std::string_view text, std::size_t at) {
+  const std::size_t end = text.find_first_of(" \t\r\n;'\"", at);
+  return abridged(text.substr(at, end == std::string_view::npos ? end : end - at), 20);
+}
+
+std::string meta_command_hint(std::string_view command) {
+  constexpr std::string_view k_who =
+      "only psql (by hand or through sqitch) runs files with meta-commands, not a migration tool that sends "
+      "SQL: ";
+  if (command.starts_with("\\i")) return fmt::format("{}put the text of the included file here", k_who);
+  if (command == "\\copy" || command == "\\.")
+    return fmt::format("{}write the rows as INSERT statements", k_who);
+  if (command == "\\c" || command == "\\connect") {
+    return fmt::format("{}leave it out, a migration runs on the database it is given", k_who);
+  }
+  if (command == "\\set" || command.starts_with("\\g")) {
+    return fmt::format("{}write the value itself, or a DO block that finds it", k_who);
+  }
+  return fmt::format("{}write it as plain SQL, or leave it out", k_who);
+}
+
+/// The rows after COPY … FROM STDIN: from the next line to the line `\.`; `next` is where SQL goes on.
+struct CopyData {
+  std::string_view rows;
+  std::size_t next = 0;
+};
+
+CopyData copy_data_after(std::string_view text, std::size_t semicolon) {
+  const std::size_t newline = text.find('\n', semicolon);
+  if (newline == std::string_view::npos) return {{}, text.size()};
+  const std::size_t begin = newline + 1;
+  for (std::size_t line = begin; line < text.size();) {
+    const std::size_t line_end = std::min(text.find('\n', line), text.size());
+    std::string_view content = text.substr(line, line_end - line);
+    if (content.ends_with('\r')) content.remove_suffix(1);
+    if (content == "\\.") return {text.substr(begin, line - begin), line_end};
+    line = line_end + 1;
+  }
+  return {text.substr(begin), text.size()};
+}
+
+/// The first token of the next statement; empty statements are passed over.
+Token next_statement(std::string_view text, std::size_t at) {
+  Lexer lexer(text, at);
+  Token token = lexer.next_code();
+  while (token.kind == TokenKind::symbol && text[token.begin] == ';') token = lexer.next_code();
+  return token;
+}
+
+}  // namespace
+
+Result<std::vector<Statement>> split_statements(const Source& source) {
+  const std::string_view text = source.text();
+  std::vector<Statement> statements;
+  ScannerCuts cuts(text);
+  Places places(source);
+  for (Token first = next_statement(text, 0); first.kind != TokenKind::end_of_text;) {
+    const Walk walk = walk_statement(text, first.begin, cuts.end_of(first.begin));
+    if (walk.meta_command) {
+      const std::string command = meta_command_at(text, *walk.meta_command);
+      return failed(FailureKind::usage,
+                    fmt::format("psql meta-command '{}' in '{}': it is not SQL", command, source.path()),
+                    meta_command_hint(command), places.at(*walk.meta_command));
+    }
+    Statement statement;
+    statement.text = text.substr(first.begin, walk.code_end - first.begin);
+    statement.offset = first.begin;
+    statement.location = places.at(first.begin);
+    statement.kind = kind_of(statement.text);
+    std::size_t next = walk.end;
+    if (statement.kind == StatementKind::copy_from_stdin && walk.end < text.size()) {
+      const CopyData data = copy_data_after(text, walk.end);
+      statement.copy_data = data.rows;
+      next = data.next;
+      cuts.forget();
+    }
+    statements.push_back(std::move(statement));
+    first = next_statement(text, next);
+  }
+  return statements;
+}
+
+}  // namespace lockkeeper::sql

@@ -1,0 +1,2 @@
+-- Keeps the table, "to be safe".
+ALTER TABLE settings DROP COLUMN value;

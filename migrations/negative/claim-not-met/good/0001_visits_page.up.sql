@@ -1,0 +1,1 @@
+CREATE INDEX visits_page_idx ON visits (page, seen_at);

@@ -1,0 +1,1 @@
+DELETE FROM orders WHERE id IN (9001, 9002);

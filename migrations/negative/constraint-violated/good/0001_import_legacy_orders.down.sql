@@ -1,0 +1,2 @@
+DELETE FROM orders WHERE id IN (9001, 9002);
+DELETE FROM users WHERE id = 4711;

@@ -1,0 +1,2 @@
+CREATE TABLE users_email_before AS SELECT id, email FROM users WHERE email <> lower(email);
+UPDATE users SET email = lower(email) WHERE email <> lower(email);

@@ -1,0 +1,1 @@
+ALTER TABLE users RENAME COLUMN nick_unused TO nick;

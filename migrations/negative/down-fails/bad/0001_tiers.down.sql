@@ -1,0 +1,2 @@
+DROP TABLE tiers;
+ALTER TABLE users DROP COLUMN tier_id;

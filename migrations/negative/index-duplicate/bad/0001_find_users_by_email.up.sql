@@ -1,0 +1,1 @@
+CREATE INDEX users_email_lookup_idx ON users (email);

@@ -1,0 +1,1 @@
+DROP VIEW real_active_users;

@@ -1,0 +1,2 @@
+CREATE VIEW real_active_users AS
+  SELECT id, email FROM users WHERE active AND email NOT LIKE '%@test.example';

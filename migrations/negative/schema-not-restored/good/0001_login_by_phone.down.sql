@@ -1,0 +1,3 @@
+ALTER TABLE users DROP COLUMN phone;
+UPDATE users SET email = '' WHERE email IS NULL;
+ALTER TABLE users ALTER COLUMN email SET NOT NULL;

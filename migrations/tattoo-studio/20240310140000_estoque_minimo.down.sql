@@ -1,0 +1,1 @@
+ALTER TABLE estoque DROP COLUMN minimo;

@@ -1,0 +1,1 @@
+ALTER TABLE "Tenant" ADD COLUMN "timeZone" TEXT NOT NULL DEFAULT 'America/Bogota';

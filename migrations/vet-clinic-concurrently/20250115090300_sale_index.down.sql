@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "Sale_tenantId_status_createdAt_idx";

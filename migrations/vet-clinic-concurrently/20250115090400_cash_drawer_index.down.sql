@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "CashDrawer_tenantId_status_openedAt_idx";

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "Staff_tenantId_isActive_idx";

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "Service_tenantId_isActive_category_idx";

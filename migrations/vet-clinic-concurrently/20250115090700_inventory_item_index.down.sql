@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "InventoryItem_tenantId_status_quantity_idx";

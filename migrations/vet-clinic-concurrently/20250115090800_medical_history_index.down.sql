@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "MedicalHistory_tenantId_visitDate_idx";

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS "TreatmentSchedule_tenantId_status_scheduledDate_idx";

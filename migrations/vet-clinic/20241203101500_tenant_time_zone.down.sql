@@ -1,0 +1,1 @@
+ALTER TABLE "Tenant" DROP COLUMN "timeZone";
