@@ -45,4 +45,7 @@ function(lockkeeper_program name)
   endif()
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE ${LOCKKEEPER_LIBRARIES_SO_FAR})
+  if(TARGET app_test) # the end-to-end tests run the program itself
+    add_dependencies(app_test ${name})
+  endif()
 endfunction()

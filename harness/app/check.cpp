@@ -11,6 +11,7 @@
 
 #include "app/app.h"
 #include "app/ground_options.h"
+#include "app/memory_disk.h"
 #include "app/reporting.h"
 #include "app/unit.h"
 #include "base/interrupt.h"
@@ -208,6 +209,7 @@ Result<ExitCode> check_command(const std::vector<std::string>& arguments) {
   const auto store = open_store(*parsed);
   if (!store) return fail_early(store.error());
   sweep_dead_runs(store->directory() / "runs");
+  sweep_memory_disk();
   UnitContext context{*parsed, *servers, &*store, reporting->console(), utc_now("%Y-%m-%d"), process_start};
   reporting->console().runs_ahead(units->size());
   record.runs.resize(units->size());

@@ -73,13 +73,15 @@ Result<Binaries> choose_binaries(const ServerOptions& options, std::optional<int
 }
 
 Result<std::unique_ptr<engine::Engine>> make_engine(const ServerOptions& options, std::optional<int> major,
-                                                    const std::filesystem::path& run_directory) {
+                                                    const std::filesystem::path& run_directory,
+                                                    const std::filesystem::path& memory_directory) {
   if (!options.server_url.empty()) return engine::postgres::existing_server(options.server_url);
   auto binaries = choose_binaries(options, major);
   if (!binaries) return failed(binaries);
   auto account = engine::postgres::server_account();
   if (!account) return failed(account);
-  return engine::postgres::private_servers({std::move(*binaries), std::move(*account), run_directory});
+  return engine::postgres::private_servers(
+      {std::move(*binaries), std::move(*account), run_directory, memory_directory});
 }
 
 }  // namespace lockkeeper::app

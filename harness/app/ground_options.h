@@ -29,8 +29,9 @@ Result<snapshot::Store> open_store(const Parsed& parsed);
 /// found and what to install where there are none.
 Result<engine::postgres::Binaries> choose_binaries(const ServerOptions& options, std::optional<int> major);
 
-/// An engine for one run, with its own directory.
+/// An engine for one run, with directories of its own; `memory_directory` may be empty.
 Result<std::unique_ptr<engine::Engine>> make_engine(const ServerOptions& options, std::optional<int> major,
-                                                    const std::filesystem::path& run_directory);
+                                                    const std::filesystem::path& run_directory,
+                                                    const std::filesystem::path& memory_directory);
 
 }  // namespace lockkeeper::app

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/memory_disk.h"
 #include "base/run_directory.h"
 #include "check/rule.h"
 #include "history/load.h"
@@ -39,14 +40,19 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
   return command + " --keep";
 }
 
-Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context) {
+enum class Memory { no, yes };
+
+Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, Memory memory) {
   const auto history = history::load(unit.scenario.migrations_path, unit.scenario.format);
   if (!history) return failed(history);
   const auto trial = history::select(*history, unit.scenario.selection);
   if (!trial) return failed(trial);
   const auto directory = RunDirectory::create(context.store->directory() / "runs");
   if (!directory) return failed(directory);
-  const auto engine = make_engine(context.servers, unit.version, directory->path());
+  const bool may = memory == Memory::yes && !context.options.has("keep");
+  const auto in_memory = may ? memory_run_directory() : std::optional<RunDirectory>();
+  const auto engine = make_engine(context.servers, unit.version, directory->path(),
+                                  in_memory ? in_memory->path() : std::filesystem::path());
   if (!engine) return failed(engine);
   rehearsal::Options options;
   options.statement_timeout = std::chrono::seconds(context.options.values["timeout"].as<int>());
@@ -63,10 +69,22 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context) 
   return rehearsal::rehearse(**engine, unit.scenario, *history, *trial, options);
 }
 
+/// Did a side run into a full disk (53100 disk_full)?
+bool disk_was_full(const record::Run& run) {
+  for (const auto& migration : run.migrations) {
+    for (const auto* side : {&migration.forward, &migration.back, &migration.again}) {
+      if (*side && (*side)->error && (*side)->error->sqlstate == "53100") return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 record::Run run_unit(const Unit& unit, const UnitContext& context) {
-  auto rehearsed = rehearse_unit(unit, context);
+  auto rehearsed = rehearse_unit(unit, context, Memory::yes);
+  // A memory disk may be too small for what a migration makes; that is no fault of the migration.
+  if (rehearsed && disk_was_full(*rehearsed)) rehearsed = rehearse_unit(unit, context, Memory::no);
   record::Run run;
   if (rehearsed) {
     run = std::move(*rehearsed);

@@ -47,20 +47,26 @@ void rank(std::vector<Column>& columns, Position position, Rank rank_of) {
   for (std::size_t i = 0; i < columns.size(); ++i) columns[i].*rank_of = static_cast<int>(i) + 1;
 }
 
-/// All but a longest run of columns that keep their order, in the order before.
+/// Dropped and added again, a column is likelier the one that moved.
+int weight_of(const Column& column) {
+  return column.before->oid == column.after->oid ? 2 : 1;
+}
+
+/// All but the heaviest run of columns that keep their order, in the order before.
 void mark_moved(std::vector<Column>& columns) {
-  std::vector<int> length(columns.size(), 1);
+  std::vector<int> weight;
   std::vector<std::size_t> previous(columns.size(), columns.size());
   for (std::size_t i = 0; i < columns.size(); ++i) {
+    weight.push_back(weight_of(columns[i]));
     for (std::size_t j = 0; j < i; ++j) {
-      if (columns[j].rank_after < columns[i].rank_after && length[j] + 1 > length[i]) {
-        length[i] = length[j] + 1;
-        previous[i] = j;
-      }
+      const int together = weight[j] + weight_of(columns[i]);
+      if (columns[j].rank_after >= columns[i].rank_after || together <= weight[i]) continue;
+      weight[i] = together;
+      previous[i] = j;
     }
   }
   for (Column& column : columns) column.moved = true;
-  auto at = static_cast<std::size_t>(std::ranges::max_element(length) - length.begin());
+  auto at = static_cast<std::size_t>(std::ranges::max_element(weight) - weight.begin());
   for (; at < columns.size(); at = previous[at]) columns[at].moved = false;
 }
 

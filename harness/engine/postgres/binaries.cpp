@@ -55,17 +55,23 @@ int minor_of(const std::string& version) {
   return dot == std::string::npos ? 0 : major_of(version.substr(dot + 1));
 }
 
-/// In Debian's /usr/lib/postgresql/<major>/bin, and where pg_config and PATH say.
+/// Where pg_config says. It is asked only where nothing else is found: on Debian it is a script that starts four
+/// processes to name a directory that is looked at anyway.
+std::vector<fs::path> configured_directory() {
+  const auto pg_config = find_in_path("pg_config");
+  if (!pg_config) return {};
+  Command command;
+  command.argv = {pg_config->string(), "--bindir"};
+  RunOptions options;
+  options.deadline = k_version_deadline;
+  const auto said = run(command, options);
+  if (!said || !said->ok()) return {};
+  return {trimmed(said->output)};
+}
+
+/// In Debian's /usr/lib/postgresql/<major>/bin, its like elsewhere, and in PATH.
 std::vector<fs::path> candidate_directories() {
   std::vector<fs::path> directories;
-  if (const auto pg_config = find_in_path("pg_config")) {
-    Command command;
-    command.argv = {pg_config->string(), "--bindir"};
-    RunOptions options;
-    options.deadline = k_version_deadline;
-    const auto said = run(command, options);
-    if (said && said->ok()) directories.emplace_back(trimmed(said->output));
-  }
   std::error_code error;
   for (const char* root : {"/usr/lib/postgresql", "/usr/pgsql", "/opt/postgresql"}) {
     for (fs::directory_iterator entry(root, error), end; !error && entry != end; entry.increment(error)) {
@@ -151,8 +157,11 @@ Search search_binaries(const std::optional<fs::path>& named) {
   Search search;
   std::set<fs::path> seen;
   for (const fs::path& directory : named ? named_directories(*named) : candidate_directories()) {
-    // Resolved through the program: Debian's /usr/bin holds links only for some of them.
-    if (seen.insert(resolved(directory)).second) look_at(directory, named.has_value(), search);
+    // Resolved through the program: /usr/bin may hold links to some of another directory's.
+    if (seen.insert(resolved(directory / "postgres")).second) look_at(directory, named.has_value(), search);
+  }
+  if (!named && search.found.empty()) {
+    for (const fs::path& directory : configured_directory()) look_at(directory, false, search);
   }
   sort_and_unify(search.found);
   return search;

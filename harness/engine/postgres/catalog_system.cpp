@@ -66,21 +66,25 @@ CatalogPiece wrapper_privileges() {
 /// The catalog of columns is long: only those are looked at that a role depends on or that initdb granted.
 CatalogPiece column_privileges() {
   return {.kind = "'privileges'",
-          .identity = "x.attrelid::regclass || '.' || quote_ident(x.attname)",
+          .identity =
+              "x.relation::regclass || '.' || (SELECT quote_ident(a.attname) FROM pg_attribute a"
+              " WHERE a.attrelid = x.relation AND a.attnum = x.number)",
           .parent = "",
           .catalog = "",
-          .oid = "x.attrelid",
+          .oid = "x.relation",
           .sub = "",
-          .attributes = {{"privileges", privileges_against("x.attacl", "i.initprivs")}},
+          .attributes = {{"privileges", privileges_against("x.acl", "x.standard")}},
           .facts = {},
           .from =
-              "FROM pg_attribute x LEFT JOIN pg_init_privs i ON i.objoid = x.attrelid"
-              " AND i.classoid = 'pg_class'::regclass AND i.objsubid = x.attnum WHERE x.attacl IS NOT NULL"
-              " AND x.attacl IS DISTINCT FROM i.initprivs AND (x.attrelid, x.attnum) IN (SELECT h.objid,"
-              " h.objsubid::int2 FROM pg_shdepend h WHERE h.classid = 'pg_class'::regclass AND h.objsubid > 0"
-              " UNION SELECT v.objoid, v.objsubid::int2 FROM pg_init_privs v WHERE v.objsubid > 0)"
-              " AND (x.attrelid < 16384 OR x.attrelid IN"
-              " (SELECT m.objid FROM member m WHERE m.classid = 'pg_class'::regclass))"};
+              "FROM (SELECT k.relation, k.number, (SELECT a.attacl FROM pg_attribute a WHERE a.attrelid ="
+              " k.relation AND a.attnum = k.number) AS acl, (SELECT v.initprivs FROM pg_init_privs v WHERE"
+              " v.objoid = k.relation AND v.classoid = 'pg_class'::regclass AND v.objsubid = k.number)"
+              " AS standard FROM (SELECT h.objid AS relation, h.objsubid AS number FROM pg_shdepend h WHERE"
+              " h.dbid = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())"
+              " AND h.classid = 'pg_class'::regclass AND h.objsubid > 0 UNION SELECT v.objoid, v.objsubid"
+              " FROM pg_init_privs v WHERE v.objsubid > 0) k WHERE k.relation < 16384 OR k.relation IN"
+              " (SELECT m.objid FROM member m WHERE m.classid = 'pg_class'::regclass) OFFSET 0) x"
+              " WHERE x.acl IS DISTINCT FROM x.standard"};
 }
 
 }  // namespace

@@ -33,8 +33,10 @@ Result<Account> server_account();
 struct PrivateOptions {
   Binaries binaries;
   Account account;
-  std::filesystem::path
-      run_directory;  ///< this run's own directory (base/run_directory.h), removed by its owner
+  /// This run's own directory (base/run_directory.h), removed by its owner.
+  std::filesystem::path run_directory;
+  /// Another one on a memory disk, for rehearsals whose image leaves it ample room; empty: none.
+  std::filesystem::path memory_directory;
 };
 
 /// Servers of our own, each on a private socket.

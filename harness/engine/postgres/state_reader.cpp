@@ -19,8 +19,7 @@ constexpr std::size_t k_sequences_at_once = 200;
 
 /// The planner does not know how many rows migrations have made (catalogs are not analyzed), and would loop
 /// over them; hash joins stay linear whatever it believes.
-constexpr const char* k_plan_settings =
-    "SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; ";
+constexpr const char* k_plan_settings = "SET LOCAL enable_nestloop = off;";
 
 void add_rows(CatalogReader& reader, const std::vector<Connection::Row>& rows) {
   CatalogReader::Row values;
