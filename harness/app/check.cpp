@@ -59,6 +59,10 @@ Result<scenario::Selection> selection_of(const Parsed& parsed) {
   if (parsed.has("since-ref")) selection.since_ref = parsed.text("since-ref");
   const int given = int(selection.since.has_value()) + int(selection.last.has_value()) +
                     int(!selection.only.empty()) + int(selection.since_ref.has_value());
+  if (parsed.values["jobs"].as<int>() < 1) return failed(FailureKind::usage, "--jobs takes a number from 1 up");
+  if (parsed.values["timeout"].as<int>() < 0) {
+    return failed(FailureKind::usage, "--timeout takes a number of seconds, or 0 for no limit");
+  }
   if (given > 1) return failed(FailureKind::usage, "--since, --last, --only and --since-ref exclude each other");
   if (selection.last && *selection.last < 1) return failed(FailureKind::usage, "--last takes a number from 1 up");
   return selection;

@@ -65,6 +65,10 @@ Result<Reporting> Reporting::from(const Parsed& parsed) {
       return failed(FailureKind::usage, fmt::format("--report: cannot write '{}': no such directory, or closed to us", path),
                     "make the directory first");
     }
+    if (std::filesystem::is_directory(path, error)) {
+      return failed(FailureKind::usage, fmt::format("--report: cannot write '{}': it is a directory", path),
+                    fmt::format("write --report {}=FILE", name));
+    }
     standard_output = standard_output || path == "-";
     reporting.m_files.push_back({form, path});
   }

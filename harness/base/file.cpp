@@ -7,6 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
+
+#include "base/interrupt.h"
 
 namespace lockkeeper {
 
@@ -31,10 +34,26 @@ tl::unexpected<Failure> cannot(std::string_view what, const std::filesystem::pat
   return failed(kind, fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));
 }
 
+/// Opens `path` and writes everything; a failure names `shown`.
+Result<void> write_to(const std::filesystem::path& path, const std::filesystem::path& shown, int flags,
+                      std::string_view content) {
+  const Descriptor file(::open(path.c_str(), flags, 0666));
+  if (file.get() < 0) return cannot("write", shown, FailureKind::environment);
+  while (!content.empty()) {
+    const ssize_t put = ::write(file.get(), content.data(), content.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return cannot("write", shown, FailureKind::environment);
+    content.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // A named pipe without a writer keeps open(2) waiting.
+  if (file.get() < 0 && errno == EINTR && interrupted()) return failed_by_interrupt();
   if (file.get() < 0) return cannot("read", path, FailureKind::usage);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return cannot("read", path, FailureKind::usage);
@@ -43,6 +62,7 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   while (true) {
     if (used == content.size()) content.resize(content.size() * 2);
     const ssize_t got = ::read(file.get(), content.data() + used, content.size() - used);
+    if (got < 0 && errno == EINTR && interrupted()) return failed_by_interrupt();
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return cannot("read", path, FailureKind::usage);
     if (got == 0) break;
@@ -52,28 +72,24 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   return content;
 }
 
-Result<void> write_file(const std::filesystem::path& path, std::string_view content) {
+Result<void> write_file(const std::filesystem::path& given, std::string_view content) {
+  std::error_code error;
+  // What a link names is replaced, not the link.
+  const std::filesystem::path canonical = std::filesystem::canonical(given, error);
+  const std::filesystem::path path = error ? given : canonical;
+  const auto kind = std::filesystem::status(path, error).type();
+  using std::filesystem::file_type;
+  // A rename would put a file in the place of /dev/null; a terminal or a pipe is written to as it stands.
+  if (kind == file_type::character || kind == file_type::fifo) {
+    return write_to(path, path, O_WRONLY | O_NOCTTY | O_CLOEXEC, content);
+  }
   const std::filesystem::path draft = fmt::format("{}.{}.tmp", path.string(), ::getpid());
-  {
-    const Descriptor file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (file.get() < 0) return cannot("write", path, FailureKind::environment);
-    while (!content.empty()) {
-      const ssize_t put = ::write(file.get(), content.data(), content.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) {
-        const auto failure = cannot("write", path, FailureKind::environment);
-        ::unlink(draft.c_str());
-        return failure;
-      }
-      content.remove_prefix(static_cast<std::size_t>(put));
-    }
+  auto written = write_to(draft, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, content);
+  if (written && ::rename(draft.c_str(), path.c_str()) != 0) {
+    written = cannot("write", path, FailureKind::environment);
   }
-  if (::rename(draft.c_str(), path.c_str()) != 0) {
-    const auto failure = cannot("write", path, FailureKind::environment);
-    ::unlink(draft.c_str());
-    return failure;
-  }
-  return {};
+  if (!written) ::unlink(draft.c_str());
+  return written;
 }
 
 }  // namespace lockkeeper

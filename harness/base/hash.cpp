@@ -45,6 +45,13 @@ std::string Hasher::hex() const {
 std::string hash_hex(std::string_view bytes) { return Hasher().add(bytes).hex(); }
 
 Result<std::string> hash_of_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  // A pipe would be empty for who reads it afterwards.
+  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character) {
+    return failed(FailureKind::usage, fmt::format("cannot read '{}': it is no regular file", path.string()),
+                  "write its content to a file first");
+  }
   const auto close = [](std::FILE* file) { std::fclose(file); };
   const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
   std::vector<char> piece(1 << 20);

@@ -166,8 +166,16 @@ bool has_word(const std::string& statement, std::string_view word) {
 }  // namespace
 
 std::string advice_for(const record::SqlError& error, record::Side side, const std::string& statement) {
-  if (error.sqlstate.empty()) {
+  if (error.sqlstate.empty() && has_word(error.message, "(--timeout)")) {
     return "let the side end within the time limit: do the slow part in batches, or raise --timeout";
+  }
+  // libpq's own errors carry no SQLSTATE, or a general one of class 08.
+  if (error.sqlstate.empty() || error.sqlstate.starts_with("08")) {
+    return "the side took its session or the server with it: take out what ends processes, stops the server or "
+           "drops the database; the reproducing command shows the server's own words";
+  }
+  if (error.sqlstate == "57014" && has_word(error.message, "copy from stdin")) {
+    return "only psql sends the rows that follow COPY … FROM STDIN in a file: write them as INSERT";
   }
   // 55006 object_in_use is also DROP DATABASE or an open cursor; only ALTER and friends meet pending trigger
   // events.

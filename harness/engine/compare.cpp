@@ -1,7 +1,10 @@
 #include <algorithm>
-#include <array>
+#include <cstdint>
 #include <map>
+#include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "engine/attributes.h"
 #include "engine/compare_parts.h"

@@ -2,7 +2,9 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "engine/attributes.h"
 #include "engine/compare_parts.h"

@@ -1,7 +1,6 @@
 #include "engine/state.h"
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <tuple>
 

@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <cstddef>
 #include <map>
+#include <string>
 #include <tuple>
+#include <vector>
 
 #include "base/text.h"
 #include "engine/attributes.h"

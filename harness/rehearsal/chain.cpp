@@ -29,7 +29,7 @@ Result<void> Course::chain() {
   chain.ran = true;
   if (m_options.progress) m_options.progress("the whole trial back, and up again");
   const engine::State head = std::move(m_state);
-  const auto arrived = chain_back(steps, m_floor ? m_floor_state : m_base);
+  const auto arrived = chain_back(steps, m_floor ? m_floor_state : m_ground.base_state());
   if (!arrived) return failed(arrived);
   return *arrived ? chain_again(steps, head) : Result<void>();
 }

@@ -69,11 +69,8 @@ Result<void> Course::begin() {
   const auto start = std::chrono::steady_clock::now();
   if (const auto prepared = m_ground.prepare(); !prepared) return prepared;
   if (const auto returned = return_to(m_trial.first); !returned) return returned;
-  auto base = m_instance->read_state(&m_ground.base_content(), {});
-  if (!base) return failed(base);
-  m_base = std::move(*base);
-  m_state = m_base;
-  for (const auto& table : m_base.tables) m_run.base_rows += table.rows;
+  m_state = m_ground.base_state();
+  for (const auto& table : m_state.tables) m_run.base_rows += table.rows;
   if (m_run.base_rows == 0) {
     m_run.remarks.push_back(
         "no table holds a row at the start: of data, only what the migrations themselves insert was seen; "

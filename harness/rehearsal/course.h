@@ -82,7 +82,6 @@ class Course {
   record::Run& m_run;
   Ground m_ground;
   std::unique_ptr<engine::Instance> m_instance;
-  engine::State m_base;   ///< before the trial
   engine::State m_state;  ///< now
   std::size_t m_reached = 0;               ///< migrations [0, reached) are in
   std::vector<std::size_t> m_passed;       ///< judged, and up

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "rehearsal/notes.h"
 
 namespace lockkeeper::rehearsal {
 
@@ -130,11 +129,11 @@ Result<void> Ground::prepare() {
     for (auto key = all->rbegin(); key != all->rend(); ++key) {
       const auto entry = m_options.store->find(key->hash);
       if (!entry) continue;
+      auto notes = decode(entry->notes);
+      if (!notes) continue;
       m_images[key->applied] = {entry->directory, m_scenario.database};
       if (key->applied != m_trial.first) break;
-      const Notes notes = decode(entry->notes);
-      m_base_content = notes.content;
-      m_base_violations = notes.violations;
+      m_base = std::move(*notes);
       m_from_snapshot = true;
       return {};
     }
@@ -197,12 +196,11 @@ Result<void> Ground::build(const std::vector<Key>& keys) {
 Result<void> Ground::keep_image(Instance& instance, const Key& key) {
   engine::Touched everything;
   everything.everything = true;
-  auto content = instance.read_state(nullptr, everything);
-  if (!content) return failed(content);
+  auto state = instance.read_state(nullptr, everything);
+  if (!state) return failed(state);
   auto violations = instance.violated_constraints(everything);
   if (!violations) return failed(violations);
-  m_base_content.tables = std::move(content->tables);
-  m_base_violations = std::move(*violations);
+  m_base = {std::move(*state), std::move(*violations)};
   const bool stored = m_options.store != nullptr && m_engine.images_are_directories();
   if (!stored) {
     const auto image = instance.save(fresh_directory("base"));
@@ -215,7 +213,7 @@ Result<void> Ground::keep_image(Instance& instance, const Key& key) {
   const auto image = instance.save(*draft);
   if (!image) return failed(image);
   const auto entry = m_options.store->publish(key.hash, image->directory, describe(),
-                                              encode({m_base_content, m_base_violations}));
+                                              encode(m_base));
   if (!entry) return failed(entry);
   m_images = {{key.applied, {entry->directory, m_scenario.database}}};
   return {};

@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "history/history.h"
+#include "rehearsal/notes.h"
 #include "rehearsal/rehearse.h"
 #include "scenario/scenario.h"
 
@@ -31,10 +32,10 @@ class Ground {
   /// A new instance with exactly the migrations [0, index) applied, forward only.
   Result<std::unique_ptr<engine::Instance>> at(std::size_t index);
 
-  /// What was known of the base's content when its image was made: for read_state, to save it the rows.
-  const engine::State& base_content() const { return m_base_content; }
+  /// The state of the base, as it was when its image was made.
+  const engine::State& base_state() const { return m_base.state; }
   /// Constraints that the base's rows break already.
-  const std::vector<record::SchemaFact>& base_violations() const { return m_base_violations; }
+  const std::vector<record::SchemaFact>& base_violations() const { return m_base.violations; }
   bool from_snapshot() const { return m_from_snapshot; }
 
  private:
@@ -59,8 +60,7 @@ class Ground {
   const history::Trial& m_trial;
   const Options& m_options;
   std::map<std::size_t, engine::Image> m_images;  ///< by the number of migrations applied
-  engine::State m_base_content;
-  std::vector<record::SchemaFact> m_base_violations;
+  Notes m_base;
   bool m_from_snapshot = false;
   int m_directories = 0;
 };

@@ -43,23 +43,39 @@ engine::TableContent table_from_json(const json& text) {
 }  // namespace
 
 std::string encode(const Notes& notes) {
+  json objects = json::array();
+  for (const auto& object : notes.state.objects) {
+    objects.push_back({object.kind, object.identity, object.parent, object.attributes, object.oid, object.facts});
+  }
   json tables = json::array();
-  for (const auto& table : notes.content.tables) tables.push_back(table_to_json(table));
+  for (const auto& table : notes.state.tables) tables.push_back(table_to_json(table));
+  json sequences = json::array();
+  for (const auto& sequence : notes.state.sequences) sequences.push_back({sequence.sequence, sequence.position});
   json violations = json::array();
   for (const auto& fact : notes.violations) violations.push_back({fact.object, fact.table, fact.detail});
-  return json{{"tables", std::move(tables)}, {"violations", std::move(violations)}}.dump();
+  return json{{"objects", std::move(objects)},
+              {"tables", std::move(tables)},
+              {"sequences", std::move(sequences)},
+              {"violations", std::move(violations)}}
+      .dump();
 }
 
-Notes decode(std::string_view text) {
+std::optional<Notes> decode(std::string_view text) {
   Notes notes;
   try {
     const json whole = json::parse(text);
-    for (const auto& table : whole.at("tables")) notes.content.tables.push_back(table_from_json(table));
+    for (const auto& object : whole.at("objects")) {
+      notes.state.objects.push_back({object.at(0), object.at(1), object.at(2), object.at(3), object.at(4), object.at(5)});
+    }
+    for (const auto& table : whole.at("tables")) notes.state.tables.push_back(table_from_json(table));
+    for (const auto& sequence : whole.at("sequences")) {
+      notes.state.sequences.push_back({sequence.at(0), sequence.at(1)});
+    }
     for (const auto& fact : whole.at("violations")) {
       notes.violations.push_back({k_violated, fact.at(0), fact.at(1), fact.at(2)});
     }
   } catch (const json::exception&) {
-    return {};
+    return std::nullopt;
   }
   return notes;
 }

@@ -260,7 +260,8 @@ const std::vector<Step> k_steps = {
     {"access method", "CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler"},
     {"table of an access method", "CREATE TABLE stored (a int) USING heap2"},
     {"transform",
-     "CREATE FUNCTION pair_from(internal) RETURNS internal LANGUAGE internal IMMUTABLE STRICT AS 'array_in'; CREATE"
+     "CREATE FUNCTION pair_from(internal) RETURNS internal LANGUAGE internal IMMUTABLE STRICT AS 'array_in'; "
+     "CREATE"
      " TRANSFORM FOR pair LANGUAGE mine (FROM SQL WITH FUNCTION pair_from(internal))"},
     {"large object", "SELECT lo_create(4242)", "large objects are data, which -s leaves out"},
     {"names that need quotes", "CREATE TABLE \"Odd \"\"name\"\".x\" (\"a b\" int, \"ü\" text DEFAULT 'é''')"},

@@ -129,7 +129,8 @@ CatalogPiece constraints() {
           {{"definition",
             "CASE WHEN k.convalidated THEN pg_get_constraintdef(k.oid)"
             " ELSE regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', '') END"},
-           {"validated", "k.convalidated::text"},
+           {"validated", "k.convalidated::text", 0, 18},
+           {"validated", "CASE WHEN k.conenforced THEN k.convalidated::text ELSE 'not enforced' END", 18},
            {"inherited",
             "CASE WHEN k.coninhcount > 0 THEN CASE WHEN k.conislocal THEN 'and local' ELSE 'only' END END"},
            // ALTER TABLE … DISABLE TRIGGER ALL leaves a foreign key that holds nothing.

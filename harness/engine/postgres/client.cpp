@@ -99,6 +99,8 @@ struct Client::State {
 Client::Client(const std::string& connection) : m_state(std::make_unique<State>()) {
   m_state->connection = PQconnectStart(connection.c_str());
   if (m_state->connection == nullptr || PQstatus(m_state->connection) == CONNECTION_BAD) return;
+  // From the start: a session may be ended by somebody else before it is used, and libpq would print that.
+  PQsetNoticeReceiver(m_state->connection, receive_notice, &m_state->notices);
   // Over a unix socket the first poll already sends the start-up message.
   m_state->polling = PQconnectPoll(m_state->connection);
 }
@@ -126,7 +128,6 @@ Result<void> Client::ready() {
         polling = PQconnectPoll(connection);
     }
   }
-  PQsetNoticeReceiver(connection, receive_notice, &m_state->notices);
   m_state->started = true;
   return {};
 }

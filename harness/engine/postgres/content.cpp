@@ -279,8 +279,8 @@ Result<bool> ContentReader::read_former_columns(Wanted& table, const std::vector
   std::vector<std::string> names;
   for (const ColumnContent& column : columns) {
     names.push_back(hash_name(hashes.size()));
-    hashes.push_back(
-        hash_of(fmt::format("(t.{})::{}", quoted_name(column.name), column.type), column.hashed_as, column.name));
+    hashes.push_back(hash_of(fmt::format("(t.{})::{}", quoted_name(column.name), column.type),
+                             column.hashed_as, column.name));
   }
   const auto answered = m_connection.ask(select_of(0, table.content.table, hashes, row_sum(names), ""));
   if (!answered) return failed(answered);

@@ -42,6 +42,9 @@ class DatabaseInstance : public Instance {
   Result<double> time_query(const QueryRequest& request) override;
   Result<bool> is_ambiguous(const QueryRequest& request) override;
 
+  /// Opens sessions that a rehearsal is about to need, without waiting for them.
+  void open_ahead() { m_side_runner.open_ahead(); }
+
  protected:
   DatabaseInstance(record::ServerInfo server, std::string connection, std::shared_ptr<ToolBox> tools,
                    std::optional<RunAs> run_as);

@@ -267,6 +267,11 @@ Result<void> Execution::finish() {
 SideRunner::SideRunner(std::string connection) : m_connection(std::move(connection)) {}
 SideRunner::~SideRunner() = default;
 
+void SideRunner::open_ahead() {
+  if (!m_observer) m_observer = std::make_unique<Client>(m_connection);
+  if (!m_spare) m_spare = std::make_unique<Client>(m_connection);
+}
+
 void SideRunner::close() {
   m_spare.reset();
   m_observer.reset();

@@ -22,6 +22,8 @@ class SideRunner {
   /// A Failure where no session can be had or a signal came in; everything the server says is part of the
   /// outcome.
   Result<SideOutcome> run(const SideRequest& request);
+  /// Opens the sessions of the next run without waiting for them.
+  void open_ahead();
   /// Closes the spare sessions, so that the server can be stopped or its database copied.
   void close();
 

@@ -1,5 +1,9 @@
 #include "engine/postgres/state_session.h"
 
+#include <iterator>
+#include <string>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
