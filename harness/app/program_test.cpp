@@ -1,5 +1,11 @@
 #include "app/program_test.h"
 
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <fstream>
+#include <sstream>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -7,12 +13,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <charconv>
-#include <csignal>
-#include <fstream>
-#include <sstream>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -36,7 +36,7 @@ std::string text_of(const fs::path& path) {
 }
 
 /// Our environment with the setup's changes, and nothing in it that steers sessions or colours.
-std::vector<std::string> environment_of(const Setup& setup) {
+std::vector<std::string> environment_of(const Start& setup) {
   std::map<std::string, std::string> values;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
@@ -62,7 +62,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 /// Runs in the child between fork and exec: nothing but system calls.
-[[noreturn]] void become(const char* directory, const char* out, const char* err, char* const* argv, char* const* env) {
+[[noreturn]] void become(const char* directory, const char* out, const char* err, char* const* argv,
+                         char* const* env) {
   ::setsid();
   const int in = ::open("/dev/null", O_RDONLY);
   const int output = ::open(out, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -76,14 +77,19 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   ::_exit(127);
 }
 
-bool is_run_of(const std::string& name, pid_t pid) { return name.starts_with(fmt::format("run-{}-", pid)); }
+bool is_run_of(const std::string& name, pid_t pid) {
+  return name.starts_with(fmt::format("run-{}-", pid));
+}
 
-fs::path memory_disk() { return "/dev/shm"; }
+fs::path memory_disk() {
+  return "/dev/shm";
+}
 
 }  // namespace
 
 std::string Outcome::said() const {
-  return fmt::format("exit code {}, signal {}\n--- output\n{}--- errors\n{}---\n", exit_code, signal, output, errors);
+  return fmt::format("exit code {}, signal {}\n--- output\n{}--- errors\n{}---\n", exit_code, signal, output,
+                     errors);
 }
 
 Folder::Folder() {
@@ -120,12 +126,14 @@ const fs::path& shared_store() {
   return store;
 }
 
-fs::path program() { return fs::path(LOCKKEEPER_BINARY_DIR) / "lockkeeper"; }
+fs::path program() {
+  return fs::path(LOCKKEEPER_BINARY_DIR) / "lockkeeper";
+}
 
-Running::Running(const std::vector<std::string>& arguments, const Setup& setup) : m_deadline(setup.deadline) {
+Running::Running(const std::vector<std::string>& arguments, const Start& setup) : m_deadline(setup.deadline) {
   fs::create_directories(setup.directory / "home");
   std::vector<std::string> words = setup.wrapper;
-  words.push_back(program().string());
+  words.push_back(setup.executable.string());
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> environment = environment_of(setup);
   const auto argv = pointers(words);
@@ -144,6 +152,19 @@ Running::~Running() {
 
 void Running::send(int signal) const {
   if (!m_status) ::kill(m_pid, signal);
+}
+
+bool Running::handles(int signal) {
+  const auto until = Clock::now() + m_deadline;
+  while (Clock::now() < until && !wait_for(std::chrono::milliseconds(1))) {
+    // proc(5): SigCgt is the mask of signals that are caught, in hexadecimal digits.
+    const std::string status = text_of(fmt::format("/proc/{}/status", m_pid));
+    const auto at = status.find("SigCgt:");
+    if (at == std::string::npos) continue;
+    const auto mask = std::strtoull(status.c_str() + at + 7, nullptr, 16);
+    if ((mask >> (signal - 1) & 1U) != 0) return true;
+  }
+  return false;
 }
 
 bool Running::wait_for(std::chrono::milliseconds time) {
@@ -173,11 +194,15 @@ Outcome Running::finish() {
   return outcome;
 }
 
-std::string Running::output_so_far() const { return read("out"); }
+std::string Running::output_so_far() const {
+  return read("out");
+}
 
-std::string Running::read(const char* name) const { return text_of(m_folder.path() / name); }
+std::string Running::read(const char* name) const {
+  return text_of(m_folder.path() / name);
+}
 
-Outcome run_program(const std::vector<std::string>& arguments, const Setup& setup) {
+Outcome run_program(const std::vector<std::string>& arguments, const Start& setup) {
   return Running(arguments, setup).finish();
 }
 
@@ -198,7 +223,7 @@ std::vector<std::string> Checked::rules() const {
   return rules;
 }
 
-Checked check(std::vector<std::string> arguments, const Setup& setup) {
+Checked check(std::vector<std::string> arguments, const Start& setup) {
   const Folder reports;
   // For the tests that run it as somebody else.
   ::chmod(reports.path().c_str(), 0777);
@@ -212,7 +237,8 @@ Checked check(std::vector<std::string> arguments, const Setup& setup) {
   if (checked.record.is_discarded()) {
     ADD_FAILURE() << "no record in " << file << ":\n" << checked.outcome.said();
     checked.record = {{"verdict", "none"}, {"runs", nlohmann::json::array({nlohmann::json::object()})}};
-    checked.record["runs"][0] = {{"scenario", ""}, {"migrations", nlohmann::json::array()}, {"findings", nlohmann::json::array()}};
+    checked.record["runs"][0] = {
+        {"scenario", ""}, {"migrations", nlohmann::json::array()}, {"findings", nlohmann::json::array()}};
   } else {
     EXPECT_EQ(schema_error(checked.record), "");
   }
@@ -260,7 +286,8 @@ std::string remains(const fs::path& store, pid_t pid) {
     for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
       if (!is_run_of(entry->path().filename().string(), pid)) continue;
       found += fmt::format("directory {}\n", entry->path().string());
-      for (const pid_t left : processes_below(entry->path())) found += fmt::format("process {} in it\n", left);
+      for (const pid_t left : processes_below(entry->path()))
+        found += fmt::format("process {} in it\n", left);
     }
     error.clear();
   }

@@ -1,15 +1,15 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
+#include <sys/types.h>
 
 namespace lockkeeper::app::testing {
 
@@ -27,7 +27,8 @@ struct Outcome {
   std::string said() const;
 };
 
-/// A folder of a test's own below /tmp, gone with the object; the account that servers run as can pass through it.
+/// A folder of a test's own below /tmp, gone with the object; the account that servers run as can pass
+/// through it.
 class Folder {
  public:
   Folder();
@@ -48,25 +49,30 @@ class Folder {
 /// The store that the tests of this program share, so that a server is initialised once.
 const fs::path& shared_store();
 
+fs::path program();
+
 /// How the program is started: without a shell, in `directory`, with LOCKKEEPER_STORE naming `store`.
-struct Setup {
+struct Start {
   fs::path directory;
   fs::path store = shared_store();
-  std::map<std::string, std::string> environment;  ///< added to ours; "-" takes a variable out
-  std::vector<std::string> wrapper;                ///< in front of the program, as setpriv
+  std::map<std::string, std::string> environment = {};  ///< added to ours; "-" takes a variable out
+  std::vector<std::string> wrapper = {};                ///< in front of the program, as setpriv
+  fs::path executable = program();
   std::chrono::seconds deadline{60};
 };
 
 /// The program under way.
 class Running {
  public:
-  Running(const std::vector<std::string>& arguments, const Setup& setup);
+  Running(const std::vector<std::string>& arguments, const Start& setup);
   ~Running();
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
   pid_t pid() const { return m_pid; }
   void send(int signal) const;
+  /// Waits until the program has a handler for the signal of its own; false where it ended before.
+  bool handles(int signal);
   /// Has it ended within the time?
   bool wait_for(std::chrono::milliseconds time);
   /// Waits to the end; a run that passes its deadline is killed and fails the test.
@@ -82,11 +88,10 @@ class Running {
   std::optional<int> m_status;
 };
 
-fs::path program();
-Outcome run_program(const std::vector<std::string>& arguments, const Setup& setup);
+Outcome run_program(const std::vector<std::string>& arguments, const Start& setup);
 
-/// `lockkeeper check ARGUMENTS --report json=…` with what the report says; the record has been held against its
-/// schema, and nothing may be left of the run.
+/// `lockkeeper check ARGUMENTS --report json=…` with what the report says; the record has been held against
+/// its schema, and nothing may be left of the run.
 struct Checked {
   Outcome outcome;
   nlohmann::json record;
@@ -96,12 +101,13 @@ struct Checked {
   nlohmann::json finding(const std::string& rule) const;
   std::vector<std::string> rules() const;
 };
-Checked check(std::vector<std::string> arguments, const Setup& setup);
+Checked check(std::vector<std::string> arguments, const Start& setup);
 
 /// Empty where the document is as harness/report/record.schema.json says, else what is wrong.
 std::string schema_error(const nlohmann::json& document);
 
-/// What a run of the process `pid` left behind although it should not have: processes, run directories. Empty: nothing.
+/// What a run of the process `pid` left behind although it should not have: processes, run directories.
+/// Empty: nothing.
 std::string remains(const fs::path& store, pid_t pid);
 /// Processes that work in the directory or below.
 std::vector<pid_t> processes_below(const fs::path& directory);

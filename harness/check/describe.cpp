@@ -48,13 +48,48 @@ std::string_view later_word(Later later) {
   return later == Later::after_down ? "left behind" : "new";
 }
 
+constexpr std::size_t k_value_limit = 200;  // characters of a value that a line shows
+constexpr std::size_t k_lead = 40;          // bytes shown of what is equal before the first difference
+
+/// The text on one line, whole.
+std::string folded(const std::string& text) { return abridged(text, text.size()); }
+
+/// Where a word or two before the first difference begins; 0 where it shows without cutting.
+std::size_t lead_in(const std::string& before, const std::string& after) {
+  const auto differs = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
+  const auto at = static_cast<std::size_t>(differs.first - before.begin());
+  if (at < k_value_limit / 2 || std::max(before.size(), after.size()) <= k_value_limit) return 0;
+  const std::size_t space = before.find(' ', at - k_lead);
+  if (space != std::string::npos && space < at) return space + 1;
+  // One long word: any place that is not inside of a character (UTF-8 continuation bytes are 10xxxxxx).
+  std::size_t start = at - k_lead;
+  while (start > 0 && (static_cast<unsigned char>(before[start]) & 0xC0U) == 0x80U) --start;
+  return start;
+}
+
+std::string from(const std::string& text, std::size_t start) {
+  if (start == 0) return abridged(text, k_value_limit);
+  return "…" + abridged(std::string_view(text).substr(start), k_value_limit);
+}
+
+/// "nullable was yes, is no"; of long values, the part that is not equal.
+std::string change_text(const AttributeChange& attribute) {
+  const std::string before = folded(attribute.before);
+  const std::string after = folded(attribute.after);
+  if (before == after && attribute.before != attribute.after) {
+    return fmt::format("{} differs in white space only: {}", attribute.name, abridged(before, k_value_limit));
+  }
+  if (before.empty() || after.empty()) {
+    return fmt::format("{} was {}, is {}", attribute.name, attribute_text(attribute.name, before),
+                       attribute_text(attribute.name, after));
+  }
+  const std::size_t start = lead_in(before, after);
+  return fmt::format("{} was {}, is {}", attribute.name, from(before, start), from(after, start));
+}
+
 std::string altered_line(const ObjectDifference& object) {
   std::vector<std::string> changes;
-  for (const AttributeChange& attribute : object.attributes) {
-    changes.push_back(fmt::format("{} was {}, is {}", attribute.name,
-                                  attribute_text(attribute.name, attribute.before),
-                                  attribute_text(attribute.name, attribute.after)));
-  }
+  for (const AttributeChange& attribute : object.attributes) changes.push_back(change_text(attribute));
   if (object.recreated) changes.emplace_back("dropped and made again");
   return fmt::format("{} {}: {}", object.kind, object.identity, join(changes, "; "));
 }
@@ -112,7 +147,7 @@ std::string brief(const DataDifference& difference) {
 }  // namespace
 
 std::string attribute_text(const std::string& attribute, const std::string& value) {
-  if (!value.empty()) return abridged(value, 200);
+  if (!value.empty()) return abridged(value, k_value_limit);
   return attribute == "privileges" ? "the default" : "none";
 }
 

@@ -171,11 +171,19 @@ std::string advice_for(const record::SqlError& error, record::Side side, const s
   }
   // libpq's own errors carry no SQLSTATE, or a general one of class 08.
   if (error.sqlstate.empty() || error.sqlstate.starts_with("08")) {
-    return "the side took its session or the server with it: take out what ends processes, stops the server or "
+    return "the side took its session or the server with it: take out what ends processes, stops the server "
+           "or "
            "drops the database; the reproducing command shows the server's own words";
   }
   if (error.sqlstate == "57014" && has_word(error.message, "copy from stdin")) {
     return "only psql sends the rows that follow COPY … FROM STDIN in a file: write them as INSERT";
+  }
+  // 42804 in an INSERT … SELECT mostly says that columns are matched by place and no longer stand as they
+  // did.
+  if (error.sqlstate == "42804" && has_word(statement, "insert into") && !has_word(statement, "alter ")) {
+    return "name the columns on both sides, INSERT INTO t (a, b) SELECT a, b: they are matched by place, and "
+           "* follows "
+           "a table's order of today; where the types themselves differ, cast";
   }
   // 55006 object_in_use is also DROP DATABASE or an open cursor; only ALTER and friends meet pending trigger
   // events.

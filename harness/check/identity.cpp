@@ -43,6 +43,16 @@ std::string bare_name(std::string_view identity) {
   return trimmed(parts_of(identity).back());
 }
 
+std::string name_within(std::string_view identity) {
+  std::size_t start = 0;
+  bool quoted = false;
+  for (std::size_t at = 0; at < identity.size(); ++at) {
+    if (identity[at] == '"') quoted = !quoted;
+    if (identity[at] == '.' && !quoted) start = at + 1;
+  }
+  return std::string(identity.substr(start));
+}
+
 bool names(std::string_view text, std::string_view name) {
   if (name.empty()) return false;
   const std::string haystack = lower(text);

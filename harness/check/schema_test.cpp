@@ -56,7 +56,7 @@ TEST(SchemaFacts, say_what_and_where) {
       one(k_constraint_not_validated,
           with_fact(SchemaFactKind::constraint_not_validated, "public.orders.total_check"));
   EXPECT_EQ(not_validated.message,
-            "constraint public.orders.total_check on public.orders is NOT VALID after up: rows from before "
+            "constraint total_check on public.orders is NOT VALID after up: rows from before "
             "are not held to it");
   EXPECT_EQ(not_validated.level, Level::warning);
   EXPECT_EQ(not_validated.location, (Location{"m/0007_x.up.sql", 2, 1}));
@@ -75,6 +75,27 @@ TEST(SchemaFacts, say_what_and_where) {
           with_fact(SchemaFactKind::foreign_key_without_index, "orders_plan_id_fkey", "plan_id"))
           .message,
       "foreign key orders_plan_id_fkey on public.orders (plan_id) has no index that begins with its columns");
+}
+
+TEST(ConstraintNotValidated, a_later_migration_of_the_trial_may_validate_or_drop_it) {
+  const auto added = with_fact(SchemaFactKind::constraint_not_validated, "public.orders.total_check");
+  auto other = s::migration("0008");
+  other.forward_change.objects = {
+      s::altered("constraint", "public.orders.total_check", "public.orders", {{"comment", "", "x"}})};
+  auto validating = s::migration("0009");
+  validating.forward_change.objects = {s::altered("constraint", "public.orders.total_check", "public.orders",
+                                                  {{"validated", "false", "true"}})};
+  auto dropping = s::migration("0009");
+  dropping.forward_change.objects = {
+      s::whole(Change::lost, "constraint", "public.orders.total_check", "public.orders", "")};
+  record::Run run = s::run_of(added);
+
+  run.migrations = {added, other};
+  EXPECT_THAT(s::find(k_constraint_not_validated, run), SizeIs(1));
+  run.migrations = {added, other, validating};
+  EXPECT_THAT(s::find(k_constraint_not_validated, run), IsEmpty());
+  run.migrations = {added, dropping};
+  EXPECT_THAT(s::find(k_constraint_not_validated, run), IsEmpty());
 }
 
 TEST(CascadeDropped, lists_what_the_side_does_not_name) {

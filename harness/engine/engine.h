@@ -75,9 +75,16 @@ class Instance {
   /// Failure means that the instance itself is lost or that we were interrupted.
   virtual Result<SideOutcome> run_side(const SideRequest& request) = 0;
 
+  /// Settings that the session of the last observed side had otherwise at its end; asked for when the side ended, and
+  /// awaited only here.
+  virtual Result<std::vector<record::SettingChange>> leaked_settings() = 0;
+
   /// The whole state. Hashes of tables that `touched` clears are taken over from `previous` (null: read
-  /// everything).
-  virtual Result<State> read_state(const State* previous, const Touched& touched) = 0;
+  /// everything), or else from an `earlier` state.
+  Result<State> read_state(const State* previous, const Touched& touched) {
+    return read_state(previous, touched, Since{});
+  }
+  virtual Result<State> read_state(const State* previous, const Touched& touched, const Since& earlier) = 0;
 
   /// Puts sequences back where `state` has them.
   virtual Result<void> restore_sequences(const State& state) = 0;

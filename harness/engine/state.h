@@ -75,6 +75,12 @@ struct Touched {
   std::set<std::string> tables;
 };
 
+/// A state that was read before, and what may have changed since.
+struct Since {
+  const State* state = nullptr;
+  Touched touched;
+};
+
 /// All by which `after` differs from `before`, sorted by kind and identity.
 record::StateDifference compare(const State& before, const State& after);
 

@@ -18,17 +18,22 @@ Result<void> Course::again(Passage& passage) {
   auto& again = record.again.emplace(std::move(outcome->run));
   auto state = state_after(again, passage.back, outcome->touched);
   if (!state) return failed(state);
+  if (const auto noted = note_leaks(again); !noted) return failed(noted);
   if (again.error) {
     passage.astray = true;
     return {};
   }
   auto difference = engine::compare(passage.after, **state);
-  if (difference.empty()) {
-    passage.after = std::move(**state);
-    return {};
+  if (!difference.empty()) {
+    if (const auto examined = examine_again(passage, std::move(difference)); !examined) return examined;
   }
-  if (const auto examined = examine_again(passage, std::move(difference)); !examined) return examined;
-  if (!passage.astray) passage.after = std::move(**state);
+  // Whatever S2 was: where S3 is S1, the next migration finds what it would find in a clean history.
+  if (passage.astray) return {};
+  if (!engine::compare_sequences(passage.after, **state).empty()) {
+    if (const auto restored = m_instance->restore_sequences(passage.after); !restored) return restored;
+  }
+  (**state).sequences = std::move(passage.after.sequences);
+  passage.after = std::move(**state);
   return {};
 }
 
@@ -55,7 +60,7 @@ Result<void> Course::examine_again(Passage& passage, record::StateDifference dif
     add(m_noise, record.up_not_deterministic);
   }
   record.again_difference = engine::without(std::move(difference), *passage.up_noise);
-  passage.astray = passage.astray || !record.again_difference.empty();
+  passage.astray = !record.again_difference.empty();
   return {};
 }
 

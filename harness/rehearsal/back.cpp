@@ -28,8 +28,13 @@ Result<Course::Ending> Course::back(Passage& passage) {
   auto outcome = run(*m_instance, *passage.migration, Side::down, Observe::yes);
   if (!outcome) return failed(outcome);
   auto& back = record.back.emplace(std::move(outcome->run));
-  auto state = state_after(back, passage.after, outcome->touched);
+  // What neither up nor down touched is as it was before both, though S1 may have held it under other columns.
+  engine::Since earlier{&passage.before, passage.touched};
+  earlier.touched.everything = earlier.touched.everything || outcome->touched.everything;
+  earlier.touched.tables.insert(outcome->touched.tables.begin(), outcome->touched.tables.end());
+  auto state = state_after(back, passage.after, outcome->touched, earlier);
   if (!state) return failed(state);
+  if (const auto noted = note_leaks(back); !noted) return failed(noted);
   if (back.error) {
     skip(Stage::again, "down fails");
     passage.astray = !*state || !engine::compare(passage.after, **state).empty();
@@ -58,7 +63,6 @@ Result<void> Course::examine_back(Passage& passage, record::StateDifference diff
   auto& record = *passage.record;
   if (difference.empty()) return {};
   if (only_column_order(difference)) {
-    passage.astray = true;
     record.back_difference = std::move(difference);
     return {};
   }
@@ -81,7 +85,6 @@ Result<void> Course::examine_back(Passage& passage, record::StateDifference diff
   record.back_difference = engine::without(engine::without(std::move(difference), inherited), noise);
   record.up_not_deterministic = *passage.up_noise;
   record.down_not_deterministic = engine::without(std::move(noise), *passage.up_noise);
-  passage.astray = !record.back_difference.empty();
   add(m_noise, record.up_not_deterministic);
   add(m_noise, record.down_not_deterministic);
   return {};

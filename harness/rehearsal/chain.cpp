@@ -44,8 +44,9 @@ Result<bool> Course::chain_back(const std::vector<std::size_t>& steps, const eng
     chain.back.push_back({migration.version, std::move(outcome->run)});
     if (chain.back.back().run.error) return false;
   }
-  // Everything is read anew: had the evidence by which tables were skipped ever lied, it would show here.
-  const auto state = m_instance->read_state(nullptr, everything());
+  // Everything is read anew: had the evidence by which tables were skipped ever lied, it would show here. The target
+  // only says of which types columns were: what is equal once cast back was not lost by a change of type.
+  const auto state = m_instance->read_state(&target, everything());
   if (!state) return failed(state);
   chain.back_difference = engine::without(engine::compare(target, *state), m_noise);
   if (chain.back_difference.empty()) {
@@ -64,7 +65,7 @@ Result<void> Course::chain_again(const std::vector<std::size_t>& steps, const en
     chain.again.push_back({migration.version, std::move(outcome->run)});
     if (chain.again.back().run.error) return {};
   }
-  const auto state = m_instance->read_state(nullptr, everything());
+  const auto state = m_instance->read_state(&head, everything());
   if (!state) return failed(state);
   chain.again_difference = engine::without(engine::compare(head, *state), m_noise);
   return {};

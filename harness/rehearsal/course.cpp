@@ -214,8 +214,9 @@ Result<engine::SideOutcome> Course::run(engine::Instance& instance, const histor
 
 /// The state after a side. None where the side took the database or the server with it: that is the side's error.
 Result<std::optional<engine::State>> Course::state_after(SideRun& run, const engine::State& previous,
-                                                         const engine::Touched& touched) {
-  auto state = m_instance->read_state(&previous, touched);
+                                                         const engine::Touched& touched,
+                                                         const engine::Since& earlier) {
+  auto state = m_instance->read_state(&previous, touched, earlier);
   if (state) return std::optional(std::move(*state));
   if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
   if (!run.error) {
@@ -223,6 +224,13 @@ Result<std::optional<engine::State>> Course::state_after(SideRun& run, const eng
     if (!run.statements.empty()) run.error_location = run.statements.back().location;
   }
   return std::optional<engine::State>();
+}
+
+Result<void> Course::note_leaks(SideRun& run) {
+  auto leaked = m_instance->leaked_settings();
+  if (!leaked) return failed(leaked);
+  run.leaked_settings = std::move(*leaked);
+  return {};
 }
 
 bool Course::keeping(const MigrationRecord& record) const {

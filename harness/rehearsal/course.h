@@ -31,6 +31,7 @@ class Course {
     engine::State before;            ///< S0
     engine::State after;             ///< S1
     engine::State back;              ///< S2
+    engine::Touched touched;         ///< by up
     bool back_ran = false;
     std::optional<record::StateDifference> up_noise;  ///< what two runs of up do differently, once known
     bool astray = false;  ///< the instance is not where a clean history would be
@@ -50,7 +51,9 @@ class Course {
   Result<engine::SideOutcome> run(engine::Instance& instance, const history::Migration& migration,
                                   record::Side side, engine::Observe observe) const;
   Result<std::optional<engine::State>> state_after(record::SideRun& run, const engine::State& previous,
-                                                   const engine::Touched& touched);
+                                                   const engine::Touched& touched,
+                                                   const engine::Since& earlier = {});
+  Result<void> note_leaks(record::SideRun& run);
   bool keeping(const MigrationRecord& record) const;
   Result<void> keep();
 

@@ -13,12 +13,14 @@ Result<Course::Ending> Course::forward(Passage& passage) {
   auto& forward = passage.record->forward.emplace(std::move(outcome->run));
   auto state = state_after(forward, passage.before, outcome->touched);
   if (!state) return failed(state);
+  if (const auto noted = note_leaks(forward); !noted) return failed(noted);
   if (forward.error) {
     passage.astray = !*state || !engine::compare(passage.before, **state).empty();
     for (const Stage stage : {Stage::back, Stage::again}) passage.record->skipped.push_back({stage, "up fails"});
     return Ending::stopped;
   }
   passage.after = std::move(**state);
+  passage.touched = outcome->touched;
   passage.record->forward_change = engine::compare(passage.before, passage.after);
   if (const auto noted = note_schema_facts(passage, outcome->touched); !noted) return failed(noted);
   const auto observed = observe_invariants(record::Moment::after_up, passage.migration->version);

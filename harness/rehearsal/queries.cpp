@@ -80,7 +80,7 @@ Result<void> Course::observe_expectations(Instance& base) {
     record::ExpectationObservation seen;
     seen.index = index;
     seen.description = wanted.describe();
-    if (wanted.not_before || wanted.fails_before) {
+    if (wanted.not_before || !wanted.fails_before.empty()) {
       const auto before = check(base, wanted);
       if (!before) return failed(before);
       seen.before_known = true;

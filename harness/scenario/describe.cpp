@@ -53,7 +53,7 @@ std::string Expectation::describe() const {
   if (!index.empty()) return describe_index(*this);
   std::string text = fmt::format("sql '{}' ", abridged(sql));
   text += equals ? fmt::format("answers {}", *equals) : std::string("runs");
-  if (fails_before) text += fmt::format(" and fails before with {}", *fails_before);
+  if (!fails_before.empty()) text += fmt::format(" and fails before with {}", join(fails_before, " or "));
   return text;
 }
 

@@ -43,7 +43,7 @@ class Loader {
   void load_expectation(const Value& value);
   void read_attributes(const Fields& fields, Expectation& expectation);
   std::optional<std::string> answer(const Fields& fields);
-  std::optional<std::string> sqlstate(const Fields& fields);
+  Texts sqlstates(const Fields& fields);
   void check_attributes(const Fields& fields, const std::string& subject);
   void load_query(const Value& value);
   void load_allow(const Value& value);
@@ -328,7 +328,7 @@ void Loader::read_attributes(const Fields& fields, Expectation& expectation) {
   expectation.unique = fields.flag("unique");
   expectation.valid = fields.flag("valid");
   expectation.equals = answer(fields);
-  expectation.fails_before = sqlstate(fields);
+  expectation.fails_before = sqlstates(fields);
   expectation.exists = fields.flag("exists").value_or(true);
   expectation.not_before = fields.flag("not_before").value_or(false);
 }
@@ -341,16 +341,19 @@ std::optional<std::string> Loader::answer(const Fields& fields) {
   return value->text;
 }
 
-/// An SQLSTATE is five digits or upper-case letters.
-std::optional<std::string> Loader::sqlstate(const Fields& fields) {
-  const auto state = fields.optional_text("fails_before");
-  if (state && (state->size() != 5 ||
-                state->find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string::npos)) {
+/// One SQLSTATE or several, since versions differ: what RESTRICT refuses is 23503 up to PostgreSQL 17 and
+/// 23001 since.
+Texts Loader::sqlstates(const Fields& fields) {
+  Texts states = fields.texts("fails_before");
+  for (const std::string& state : states) {
+    const bool alphabet =
+        state.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos;
+    if (state.size() == 5 && alphabet) continue;
     m_problems.report(fields.find("fails_before")->location,
-                      fmt::format("key 'fails_before': '{}' is no SQLSTATE", abridged(*state, 40)),
+                      fmt::format("key 'fails_before': '{}' is no SQLSTATE", abridged(state, 40)),
                       "an SQLSTATE is five digits or upper-case letters, for example 23502");
   }
-  return state;
+  return states;
 }
 
 std::optional<double> Loader::factor(const Fields& fields, const std::string& key, std::string_view suffix,

@@ -113,7 +113,7 @@ gate: warning
   EXPECT_EQ(scenario.after_up[1].on_delete, "set null");
   EXPECT_EQ(scenario.after_up[2].columns, (Texts{"tenantId", "status"}));
   EXPECT_FALSE(scenario.after_up[3].exists);
-  EXPECT_EQ(scenario.after_up[4].fails_before, "23502");
+  EXPECT_EQ(scenario.after_up[4].fails_before, Texts{"23502"});
   EXPECT_EQ(scenario.after_up[4].equals, "");
   ASSERT_EQ(scenario.queries.size(), 1U);
   EXPECT_EQ(scenario.queries[0].parameters,
@@ -216,6 +216,9 @@ TEST_F(LoadTest, wrong_values_are_refused_where_they_stand) {
        "FILE:3:29: error: key 'exists': it belongs to column, constraint and index"},
       {"after_up: [{sql: x, fails_before: never}]",
        "FILE:3:35: error: key 'fails_before': 'never' is no SQLSTATE\n"
+       "hint: an SQLSTATE is five digits or upper-case letters, for example 23502"},
+      {"after_up: [{sql: x, fails_before: ['23503', '2300']}]",
+       "FILE:3:35: error: key 'fails_before': '2300' is no SQLSTATE\n"
        "hint: an SQLSTATE is five digits or upper-case letters, for example 23502"},
       {"after_up: [{constraint: c, on_delete: setnull}]",
        "FILE:3:39: error: key 'on_delete': 'setnull' is no action (did you mean 'set null'?)\n"
@@ -387,10 +390,12 @@ TEST(Describe, says_what_must_hold) {
   Expectation sql;
   sql.sql = "INSERT\n  INTO t";
   EXPECT_EQ(sql.describe(), "sql 'INSERT INTO t' runs");
-  sql.fails_before = "23502";
+  sql.fails_before = {"23502"};
   EXPECT_EQ(sql.describe(), "sql 'INSERT INTO t' runs and fails before with 23502");
   sql.equals = "1";
   EXPECT_EQ(sql.describe(), "sql 'INSERT INTO t' answers 1 and fails before with 23502");
+  sql.fails_before = {"23503", "23001"};
+  EXPECT_EQ(sql.describe(), "sql 'INSERT INTO t' answers 1 and fails before with 23503 or 23001");
 }
 
 }  // namespace

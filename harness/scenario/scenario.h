@@ -46,9 +46,9 @@ struct Expectation {
   std::vector<std::string> columns;
   std::optional<bool> unique;
   std::optional<bool> valid;
-  std::string sql;                          ///< tried in a transaction that is rolled back
-  std::optional<std::string> equals;        ///< the answer, rows joined by "; ", columns by ", "
-  std::optional<std::string> fails_before;  ///< SQLSTATE with which it must fail at the base
+  std::string sql;                        ///< tried in a transaction that is rolled back
+  std::optional<std::string> equals;      ///< the answer, rows joined by "; ", columns by ", "
+  std::vector<std::string> fails_before;  ///< SQLSTATEs with one of which it must fail at the base
   bool exists = true;       ///< key `exists: false`: the column, constraint or index must not be there
   bool not_before = false;  ///< must be otherwise at the base
   Location location;

@@ -23,9 +23,13 @@ const ChainRecord::Step* failed_step(const std::vector<ChainRecord::Step>& steps
   return found == steps.end() ? nullptr : &*found;
 }
 
-bool failed_alone(const MigrationRecord& migration, Side side) {
-  const auto& run = side == Side::down ? migration.back : migration.again;
-  return run && run->error.has_value();
+/// What the side did where it ran alone; empty where it did not get to run.
+std::string_view single_step(const MigrationRecord* migration, Side side) {
+  if (migration == nullptr) return {};
+  const auto& run = side == Side::down ? migration->back : migration->again;
+  if (!run) return side == Side::up ? "after its single step back, up was not tried again" : "";
+  return run->error ? "it fails in its single step too"
+                    : "its single step passes: another migration of the trial is in its way";
 }
 
 void report_step(const record::Run& run, const std::vector<ChainRecord::Step>& steps, Side side,
@@ -46,10 +50,7 @@ void report_step(const record::Run& run, const std::vector<ChainRecord::Step>& s
   std::vector<std::string> passed;
   for (const ChainRecord::Step* at = steps.data(); at != step; ++at) passed.push_back(at->version);
   if (!passed.empty()) finding.evidence.push_back(fmt::format("passed before it: {}", join(passed, ", ")));
-  const bool alone = migration != nullptr && failed_alone(*migration, side);
-  finding.evidence.emplace_back(alone
-                                    ? "it fails in its single step too"
-                                    : "its single step passes: another migration of the trial is in its way");
+  if (const auto line = single_step(migration, side); !line.empty()) finding.evidence.emplace_back(line);
   finding.advice = advice_for(*step->run.error, side, finding.statement);
   findings.push_back(std::move(finding));
 }

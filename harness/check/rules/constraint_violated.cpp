@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "check/facts.h"
+#include "check/identity.h"
 #include "check/rules/rules.h"
 
 namespace lockkeeper::check {
@@ -9,8 +10,8 @@ namespace {
 
 std::string message(const record::SchemaFact& fact) {
   const std::string rows = fact.detail.empty() ? "" : fmt::format(": {}", fact.detail);
-  return fmt::format("constraint {} on {} claims to hold, and rows break it{}", fact.object, fact.table,
-                     rows);
+  return fmt::format("constraint {} on {} claims to hold, and rows break it{}", name_within(fact.object),
+                     fact.table, rows);
 }
 
 void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {

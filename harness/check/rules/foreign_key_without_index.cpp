@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "check/facts.h"
+#include "check/identity.h"
 #include "check/rules/rules.h"
 
 namespace lockkeeper::check {
@@ -9,8 +10,8 @@ namespace {
 
 std::string message(const record::SchemaFact& fact) {
   const std::string columns = fact.detail.empty() ? "" : fmt::format(" ({})", fact.detail);
-  return fmt::format("foreign key {} on {}{} has no index that begins with its columns", fact.object,
-                     fact.table, columns);
+  return fmt::format("foreign key {} on {}{} has no index that begins with its columns",
+                     name_within(fact.object), fact.table, columns);
 }
 
 void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {

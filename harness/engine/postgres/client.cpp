@@ -81,7 +81,7 @@ struct Client::State {
   PGconn* connection = nullptr;
   PostgresPollingStatusType polling = PGRES_POLLING_FAILED;
   bool started = false;
-  bool warming_up = false;  ///< an answer is due that nobody wants
+  bool posted = false;  ///< an answer is due
   std::vector<record::Notice> notices;
 
   ~State() { close(); }
@@ -93,7 +93,6 @@ struct Client::State {
   Result<bool> next_result_ready(const Deadline& deadline);
   void take(ResultPointer result, Reply& reply, Rows rows);
   Result<void> cancel(Reply& reply, std::chrono::milliseconds timeout);
-  Result<void> drop_answer();
 };
 
 Client::Client(const std::string& connection) : m_state(std::make_unique<State>()) {
@@ -108,7 +107,12 @@ Client::Client(const std::string& connection) : m_state(std::make_unique<State>(
 Client::~Client() = default;
 
 Result<void> Client::ready() {
-  if (m_state->started) return m_state->drop_answer();
+  if (m_state->started) {
+    if (!m_state->posted) return {};
+    const auto dropped = collect(k_connect_deadline);
+    if (!dropped) return failed(dropped);
+    return {};
+  }
   PGconn* connection = m_state->connection;
   const auto refused = [&] {
     return failed(FailureKind::environment,
@@ -132,20 +136,9 @@ Result<void> Client::ready() {
   return {};
 }
 
-Result<void> Client::State::drop_answer() {
-  if (!warming_up) return {};
-  warming_up = false;
-  while (true) {
-    const auto arrived = next_result_ready(Clock::now() + k_connect_deadline);
-    if (!arrived) return failed(arrived);
-    if (!*arrived) return failed(FailureKind::environment, "the server does not answer a query within 30 s");
-    if (!ResultPointer(PQgetResult(connection))) return {};
-  }
-}
-
-void Client::warm_up(const std::string& sql) {
+void Client::post(const std::string& sql) {
   if (!ready() || !alive()) return;
-  m_state->warming_up = PQsendQuery(m_state->connection, sql.c_str()) == 1;
+  m_state->posted = PQsendQuery(m_state->connection, sql.c_str()) == 1;
 }
 
 Result<bool> Client::State::next_result_ready(const Deadline& deadline) {
@@ -211,16 +204,24 @@ Result<void> Client::State::cancel(Reply& reply, std::chrono::milliseconds timeo
 
 Result<Reply> Client::send(const std::string& sql, std::chrono::milliseconds timeout, Rows rows) {
   if (const auto opened = ready(); !opened) return failed(opened);
-  Reply reply;
-  PGconn* connection = m_state->connection;
-  if (!alive() || PQsendQuery(connection, sql.c_str()) == 0) {
+  if (!alive() || PQsendQuery(m_state->connection, sql.c_str()) == 0) {
+    Reply reply;
     reply.error = record::SqlError{
-        "08006", connection == nullptr ? "the session is closed" : abridged(PQerrorMessage(connection), 300),
+        "08006",
+        m_state->connection == nullptr ? "the session is closed" : abridged(PQerrorMessage(m_state->connection), 300),
         "", "", ""};
     return reply;
   }
+  m_state->posted = true;
+  return collect(timeout, rows);
+}
+
+Result<Reply> Client::collect(std::chrono::milliseconds timeout, Rows rows) {
+  Reply reply;
+  if (!m_state->posted) return reply;
+  m_state->posted = false;
   // Row by row, so that a migration's SELECT of a large table does not end up in our memory.
-  PQsetSingleRowMode(connection);
+  PQsetSingleRowMode(m_state->connection);
   const Deadline deadline = timeout.count() > 0 ? Deadline(Clock::now() + timeout) : std::nullopt;
   while (true) {
     const auto arrived = m_state->next_result_ready(deadline);
@@ -234,7 +235,7 @@ Result<Reply> Client::send(const std::string& sql, std::chrono::milliseconds tim
       if (const auto cancelled = m_state->cancel(reply, timeout); !cancelled) return failed(cancelled);
       break;
     }
-    ResultPointer result(PQgetResult(connection));
+    ResultPointer result(PQgetResult(m_state->connection));
     if (!result) break;
     m_state->take(std::move(result), reply, rows);
   }

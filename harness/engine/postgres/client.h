@@ -34,8 +34,10 @@ class Client {
 
   /// Waits until the session is ready.
   Result<void> ready();
-  /// Sends a query whose answer nobody wants, so that the server fills its caches while we do something else.
-  void warm_up(const std::string& sql);
+  /// Sends a message and returns; collect() has the answer. Whatever is sent next first drops an answer not collected.
+  void post(const std::string& sql);
+  /// The reply to what was posted.
+  Result<Reply> collect(std::chrono::milliseconds timeout, Rows rows = Rows::drop);
   /// One simple-protocol message. A Failure only where a signal came in; all else is part of the reply. After
   /// `timeout` (0: none) the statement is cancelled, and if that does not help the session closed; the error
   /// has no SQLSTATE then. COPY FROM STDIN is refused, COPY TO STDOUT read and dropped.

@@ -181,6 +181,13 @@ ColumnContent layout_of(const HeapColumn& column) {
                                           : fmt::format("{} {}", column.number, column.computed)};
 }
 
+/// The table's content in a state, whose tables are sorted by name.
+const TableContent* content_of(const State* state, const std::string& table) {
+  if (state == nullptr) return nullptr;
+  const auto found = std::ranges::lower_bound(state->tables, table, {}, &TableContent::table);
+  return found != state->tables.end() && found->table == table ? &*found : nullptr;
+}
+
 bool names_objects(const HeapColumn& column) {
   return column.base_type >= k_first_user_oid ||
          std::ranges::find(k_naming_types, column.base_type) != std::end(k_naming_types);
@@ -236,22 +243,23 @@ std::vector<ContentReader::Wanted> ContentReader::wanted(const State* previous) 
   return tables;
 }
 
-bool ContentReader::schema_changed() const {
-  return !std::ranges::equal(m_catalog.objects, m_previous->objects, [](const Object& a, const Object& b) {
+bool ContentReader::schema_changed(const State& before) const {
+  return !std::ranges::equal(m_catalog.objects, before.objects, [](const Object& a, const Object& b) {
     return a.oid == b.oid && a.identity == b.identity && a.attributes == b.attributes;
   });
 }
 
 /// Not touched by the server's word, the same file, the same columns in the same places.
-bool ContentReader::unchanged(const Wanted& table, const Touched& touched) const {
-  if (table.before == nullptr || touched.everything || touched.tables.contains(table.heap->identity))
+bool ContentReader::unchanged(const Wanted& table, const TableContent* before, const State* state,
+                              const Touched& touched) const {
+  if (before == nullptr || touched.everything || touched.tables.contains(table.heap->identity))
     return false;
-  if (table.before->storage != table.content.storage) return false;
+  if (before->storage != table.content.storage) return false;
   const bool same_columns = std::ranges::equal(
-      table.before->columns, table.content.columns, [](const ColumnContent& a, const ColumnContent& b) {
+      before->columns, table.content.columns, [](const ColumnContent& a, const ColumnContent& b) {
         return a.name == b.name && a.type == b.type && a.slot == b.slot && a.hashed_as == b.hashed_as;
       });
-  return same_columns && !(table.content.depends_on_catalog && schema_changed());
+  return same_columns && !(table.content.depends_on_catalog && schema_changed(*state));
 }
 
 Result<void> ContentReader::read_batch(std::vector<Wanted*>& batch) {
@@ -316,15 +324,18 @@ Result<void> ContentReader::read_former(Wanted& table) {
   return {};
 }
 
-Result<std::vector<TableContent>> ContentReader::read(const State* previous, const Touched& touched) {
-  m_previous = previous;
+Result<std::vector<TableContent>> ContentReader::read(const State* previous, const Touched& touched,
+                                                      const Since& earlier) {
   auto tables = wanted(previous);
   std::vector<Wanted*> batch;
   std::vector<Wanted*> read_now;
   std::size_t columns = 0;
   for (Wanted& table : tables) {
-    if (unchanged(table, touched)) {
+    const TableContent* long_before = content_of(earlier.state, table.heap->identity);
+    if (unchanged(table, table.before, previous, touched)) {
       table.content = *table.before;
+    } else if (unchanged(table, long_before, earlier.state, earlier.touched)) {
+      table.content = *long_before;
     } else if (table.heap->empty) {
       take_empty(table.content);
     } else {

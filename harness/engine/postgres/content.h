@@ -27,8 +27,9 @@ class ContentReader {
   ContentReader(Connection& connection, const Catalog& catalog)
       : m_connection(connection), m_catalog(catalog) {}
 
-  /// Content of every table; taken over from `previous` where nothing can have changed it.
-  Result<std::vector<TableContent>> read(const State* previous, const Touched& touched);
+  /// Content of every table; taken over from `previous`, or else from the `earlier` state, where nothing can have
+  /// changed it since.
+  Result<std::vector<TableContent>> read(const State* previous, const Touched& touched, const Since& earlier);
 
  private:
   struct Wanted {
@@ -38,15 +39,15 @@ class ContentReader {
   };
 
   std::vector<Wanted> wanted(const State* previous);
-  bool unchanged(const Wanted& table, const Touched& touched) const;
-  bool schema_changed() const;
+  bool unchanged(const Wanted& table, const TableContent* before, const State* state,
+                 const Touched& touched) const;
+  bool schema_changed(const State& before) const;
   Result<void> read_batch(std::vector<Wanted*>& batch);
   Result<void> read_former(Wanted& table);
   Result<bool> read_former_columns(Wanted& table, const std::vector<ColumnContent>& columns, bool rows_too);
 
   Connection& m_connection;
   const Catalog& m_catalog;
-  const State* m_previous = nullptr;
 };
 
 }  // namespace lockkeeper::engine::postgres

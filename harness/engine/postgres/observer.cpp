@@ -62,23 +62,38 @@ const std::string& Observer::warm_up() {
   return k_look;
 }
 
-Result<void> Observer::look(record::StatementRecord* statement) {
-  auto reply = m_session.send(k_look, k_look_timeout, Rows::keep);
+Result<void> Observer::look(record::StatementRecord& statement) {
+  const auto reply = m_session.send(k_look, k_look_timeout, Rows::keep);
   if (!reply) return failed(reply);
-  if (reply->error || reply->rows.empty()) {
+  return take_all(*reply, &statement);
+}
+
+/// COMMIT would fire the deferred triggers right now anyway.
+Result<std::optional<record::SqlError>> Observer::look_before_commit() {
+  auto reply = m_session.send("SET CONSTRAINTS ALL IMMEDIATE", k_look_timeout);
+  if (!reply) return failed(reply);
+  if (reply->error) return std::move(reply->error);
+  reply = m_session.send(k_look, k_look_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  if (const auto taken = take_all(*reply, nullptr); !taken) return failed(taken);
+  return std::optional<record::SqlError>();
+}
+
+Result<void> Observer::take_all(const Reply& reply, record::StatementRecord* statement) {
+  if (reply.error || reply.rows.empty()) {
     lost_sight();
     return {};
   }
-  if (const auto known = recognise(reply->rows); !known) return failed(known);
-  const std::uint64_t wal = static_cast<std::uint64_t>(number(reply->rows.front()[k_wal]));
+  if (const auto known = recognise(reply.rows); !known) return failed(known);
+  const auto wal = static_cast<std::uint64_t>(number(reply.rows.front()[k_wal]));
   if (statement != nullptr) {
     statement->locks_observed = true;
     if (m_wal != 0 && wal > m_wal) statement->wal_bytes = wal - m_wal;
   }
   m_wal = wal;
   // With the counters switched off their silence is no evidence.
-  if (reply->rows.front()[k_counting] != "on") lost_sight();
-  for (const Row& row : reply->rows) {
+  if (reply.rows.front()[k_counting] != "on") lost_sight();
+  for (const Row& row : reply.rows) {
     if (!row[k_oid].empty()) take(row, statement);
   }
   return {};

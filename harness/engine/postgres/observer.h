@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,9 +24,15 @@ class Observer {
 
   /// What to send to a session that will be watched, so that its caches are warm.
   static const std::string& warm_up();
+  /// Where the server's log stands before the side.
+  void begin_at(std::uint64_t wal) { m_wal = wal; }
+  /// Were rows changed, as far as was seen? Only then can deferred triggers be due at COMMIT.
+  bool saw_row_changes() const { return m_touched.everything || !m_touched.tables.empty(); }
 
-  /// After a statement (null: after COMMIT's deferred triggers), inside its transaction: what it did.
-  Result<void> look(record::StatementRecord* statement);
+  /// After a statement, inside its transaction: what it did.
+  Result<void> look(record::StatementRecord& statement);
+  /// Fires what is deferred to COMMIT while it can still be watched, and looks; the server's error if one is due.
+  Result<std::optional<record::SqlError>> look_before_commit();
   /// The transaction is over: the next one begins without locks.
   void transaction_ended();
   /// Something ran that could not be watched: any table may have changed.
@@ -44,6 +51,7 @@ class Observer {
   };
   using Row = std::vector<std::string>;
 
+  Result<void> take_all(const Reply& reply, record::StatementRecord* statement);
   Result<void> recognise(const std::vector<Row>& rows);
   void take(const Row& row, record::StatementRecord* statement);
   void take_storage(Relation& relation, const Row& row, record::StatementRecord* statement);

@@ -21,6 +21,22 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds k_own_timeout{60'000};
 constexpr std::size_t k_text_limit = 4000;
 
+// What a new session begins with: a spare one that was opened before a side changed it begins with something else.
+const std::string k_beginning =
+    "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn, "
+    "(SELECT string_agg(setdatabase::text || '/' || setrole::text || '/' || setconfig::text, ';') FROM pg_db_role_setting), "
+    "(SELECT string_agg(concat(evtname, evtenabled), ';') FROM pg_event_trigger WHERE evtevent = 'login')";
+
+// role and session_authorization are hidden from pg_settings (GUC_NO_SHOW_ALL).
+const std::string k_leaked =
+    "SELECT name, reset_val, setting FROM pg_catalog.pg_settings "
+    "WHERE source = 'session' AND setting IS DISTINCT FROM reset_val "
+    "UNION ALL SELECT 'role', 'none', pg_catalog.current_setting('role') "
+    "WHERE pg_catalog.current_setting('role') <> 'none' "
+    "UNION ALL SELECT 'session_authorization', r.rolname, session_user::text "
+    "FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a "
+    "JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE session_user <> r.rolname ORDER BY 1";
+
 record::Microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<record::Microseconds>(Clock::now() - start);
 }
@@ -72,8 +88,9 @@ bool leaves_rows_alone(const Statement& statement) {
 /// One side under way.
 class Execution {
  public:
-  Execution(Client& session, Client& committed, const SideRequest& request)
+  Execution(Client& session, Client& committed, std::uint64_t wal, const SideRequest& request)
       : m_session(session), m_request(request), m_observer(session, committed) {
+    m_observer.begin_at(wal);
     m_run.side = request.side;
     m_run.shape = request.shape;
     m_run.shape_reason = request.shape_reason;
@@ -92,7 +109,7 @@ class Execution {
   Result<bool> execute_bare(const Statement& statement, std::size_t index);
   Result<bool> control(const std::string& sql, const Location& location);
   Result<bool> before_commit(const Location& location);
-  Result<void> look(std::size_t index, StatementRecord* statement);
+  Result<void> look(std::size_t index, StatementRecord& statement);
   Result<void> finish();
   void fail(const SqlError& error, const Location& location);
   Location end_of_file() const;
@@ -123,7 +140,7 @@ void Execution::fail(const SqlError& error, const Location& location) {
   m_run.error_location = location;
 }
 
-Result<void> Execution::look(std::size_t index, StatementRecord* statement) {
+Result<void> Execution::look(std::size_t index, StatementRecord& statement) {
   if (m_request.observe == Observe::no || index < m_look_from || !m_session.in_transaction()) return {};
   return m_observer.look(statement);
 }
@@ -148,7 +165,7 @@ Result<bool> Execution::execute(const Statement& statement, std::size_t index) {
     fail(*reply->error, place);
     if (refuses_transaction(*reply->error, statement)) m_refused = &statement;
     result.error = std::move(reply->error);
-  } else if (const auto looked = look(index, &result); !looked) {
+  } else if (const auto looked = look(index, result); !looked) {
     return failed(looked);
   }
   m_run.statements.push_back(std::move(result));
@@ -163,13 +180,13 @@ Result<bool> Execution::control(const std::string& sql, const Location& location
   return !reply->error;
 }
 
-/// Fires deferred triggers while they can still be watched; COMMIT would fire them right now anyway.
+/// Deferred triggers may change rows too; without a changed row so far none is due.
 Result<bool> Execution::before_commit(const Location& location) {
-  if (m_request.observe == Observe::no || !m_session.in_transaction()) return true;
-  const auto fired = control("SET CONSTRAINTS ALL IMMEDIATE", location);
-  if (!fired || !*fired) return fired;
-  if (const auto looked = m_observer.look(nullptr); !looked) return failed(looked);
-  return true;
+  if (m_request.observe == Observe::no || !m_session.in_transaction() || !m_observer.saw_row_changes()) return true;
+  auto error = m_observer.look_before_commit();
+  if (!error) return failed(error);
+  if (*error) fail(**error, location);
+  return !error->has_value();
 }
 
 /// A statement of an autocommit side, in a transaction of its own where it can be watched.
@@ -216,10 +233,6 @@ Result<bool> Execution::execute_bare(const Statement& statement, std::size_t ind
 Result<void> Execution::run() {
   const auto start = Clock::now();
   const auto& statements = *m_request.statements;
-  if (m_request.observe == Observe::yes) {
-    // The log position to count from.
-    if (const auto looked = m_observer.look(nullptr); !looked) return failed(looked);
-  }
   const bool in_one = m_request.shape == TransactionShape::one_transaction;
   Result<bool> going = in_one ? control("BEGIN", statements.empty() ? end_of_file() : statements[0].location)
                               : Result<bool>(true);
@@ -248,19 +261,6 @@ Result<void> Execution::finish() {
     const auto reply = m_session.send("ROLLBACK", k_own_timeout);
     if (!reply) return failed(reply);
   }
-  if (m_run.error || m_request.observe == Observe::no) return {};
-  const auto reply = m_session.send(
-      "SELECT name, reset_val, setting FROM pg_catalog.pg_settings "
-      "WHERE source = 'session' AND setting IS DISTINCT FROM reset_val "
-      "UNION ALL SELECT 'role', 'none', pg_catalog.current_setting('role') "
-      "WHERE pg_catalog.current_setting('role') <> 'none' "
-      "UNION ALL SELECT 'session_authorization', '', session_user::text "
-      "WHERE session_user <> (SELECT rolname FROM "
-      "pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a "
-      "JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid) ORDER BY 1",
-      k_own_timeout, Rows::keep);
-  if (!reply) return failed(reply);
-  for (const auto& row : reply->rows) m_run.leaked_settings.push_back({row[0], row[1], row[2]});
   return {};
 }
 
@@ -274,33 +274,42 @@ void SideRunner::open_ahead() {
 
 void SideRunner::close() {
   m_spare.reset();
+  m_leaving.reset();
   m_observer.reset();
+  m_prepared = false;
 }
 
-/// The spare session, unless a side has changed since what a new session begins with.
-Result<std::unique_ptr<Client>> SideRunner::take_session() {
-  if (!m_observer || !m_observer->alive()) m_observer = std::make_unique<Client>(m_connection);
+/// Where the server's log stands; and the spare session is thrown away where a side has changed what a new session
+/// begins with.
+Result<std::uint64_t> SideRunner::look_ahead() {
+  if (m_observer && !m_observer->alive()) close();
+  open_ahead();
   if (const auto opened = m_observer->ready(); !opened) return failed(opened);
   const auto reply = m_observer->send(
-      "SELECT (SELECT string_agg(setdatabase || '/' || setrole || '/' || setconfig::text, ';') FROM "
-      "pg_db_role_setting), (SELECT string_agg(evtname || evtenabled, ';') FROM pg_event_trigger "
-      "WHERE evtevent = 'login')",
+      (m_prepared ? "" : "PREPARE lockkeeper_beginning AS " + k_beginning + ";") + "EXECUTE lockkeeper_beginning",
       k_own_timeout, Rows::keep);
   if (!reply) return failed(reply);
-  const std::string beginning = reply->rows.empty() ? "" : reply->rows[0][0] + "|" + reply->rows[0][1];
-  if (beginning != m_session_beginning || (m_spare && !m_spare->ready())) m_spare.reset();
+  if (reply->error || reply->rows.empty()) {
+    return failed(FailureKind::environment,
+                  "cannot look at the server: " + (reply->error ? reply->error->message : "no answer"));
+  }
+  m_prepared = true;
+  const std::string beginning = reply->rows[0][1] + "|" + reply->rows[0][2];
+  if (beginning != m_session_beginning || !m_spare->ready() || !m_spare->alive()) {
+    m_spare = std::make_unique<Client>(m_connection);
+  }
   m_session_beginning = beginning;
-  auto session = m_spare && m_spare->alive() ? std::move(m_spare) : std::make_unique<Client>(m_connection);
-  if (const auto opened = session->ready(); !opened) return failed(opened);
-  m_spare = std::make_unique<Client>(m_connection);
-  return session;
+  return std::strtoull(reply->rows[0][0].c_str(), nullptr, 10);
 }
 
 Result<SideOutcome> SideRunner::run(const SideRequest& request) {
-  auto taken = take_session();
-  if (!taken) return failed(taken);
-  auto session = std::move(*taken);
-  Execution execution(*session, *m_observer, request);
+  m_leaving.reset();
+  const auto wal = look_ahead();
+  if (!wal) return failed(wal);
+  auto session = std::move(m_spare);
+  if (const auto opened = session->ready(); !opened) return failed(opened);
+  m_spare = std::make_unique<Client>(m_connection);
+  Execution execution(*session, *m_observer, *wal, request);
   if (const auto done = execution.run(); !done) return failed(done);
   if (const Statement* refused = execution.refused();
       refused != nullptr && request.shape == TransactionShape::one_transaction) {
@@ -311,8 +320,25 @@ Result<SideOutcome> SideRunner::run(const SideRequest& request) {
     session.reset();
     return run(alone);
   }
-  if (request.observe == Observe::yes) m_spare->warm_up(Observer::warm_up());
-  return std::move(execution).outcome();
+  auto outcome = std::move(execution).outcome();
+  if (request.observe == Observe::yes) {
+    m_spare->post(Observer::warm_up());
+    if (!outcome.run.error) {
+      session->post(k_leaked);
+      m_leaving = std::move(session);
+    }
+  }
+  return outcome;
+}
+
+Result<std::vector<record::SettingChange>> SideRunner::leaked_settings() {
+  std::vector<record::SettingChange> changes;
+  if (!m_leaving) return changes;
+  const auto reply = m_leaving->collect(k_own_timeout, Rows::keep);
+  m_leaving.reset();
+  if (!reply) return failed(reply);
+  for (const auto& row : reply->rows) changes.push_back({row[0], row[1], row[2]});
+  return changes;
 }
 
 }  // namespace lockkeeper::engine::postgres

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
 
@@ -22,17 +24,21 @@ class SideRunner {
   /// A Failure where no session can be had or a signal came in; everything the server says is part of the
   /// outcome.
   Result<SideOutcome> run(const SideRequest& request);
+  /// What the last observed side left changed in its session; asked for when the side ended, awaited here.
+  Result<std::vector<record::SettingChange>> leaked_settings();
   /// Opens the sessions of the next run without waiting for them.
   void open_ahead();
   /// Closes the spare sessions, so that the server can be stopped or its database copied.
   void close();
 
  private:
-  Result<std::unique_ptr<Client>> take_session();
+  Result<std::uint64_t> look_ahead();
 
   std::string m_connection;
   std::unique_ptr<Client> m_spare;     ///< for the next side
+  std::unique_ptr<Client> m_leaving;   ///< of the last side, asked for what it leaves changed
   std::unique_ptr<Client> m_observer;  ///< sees only what is committed
+  bool m_prepared = false;             ///< the observer's query
   std::string m_session_beginning;     ///< settings of database and roles when the spare was opened
 };
 

@@ -137,12 +137,12 @@ Result<void> StateReader::ensure_session() {
   return {};
 }
 
-Result<State> StateReader::read_once(const State* previous, const Touched& touched) {
+Result<State> StateReader::read_once(const State* previous, const Touched& touched, const Since& earlier) {
   if (const auto session = ensure_session(); !session) return failed(session);
   auto catalog = m_session->read_catalog();
   if (!catalog) return failed(catalog);
   State state;
-  auto tables = ContentReader(m_session->connection, *catalog).read(previous, touched);
+  auto tables = ContentReader(m_session->connection, *catalog).read(previous, touched, earlier);
   if (!tables) return failed(tables);
   auto sequences = m_session->positions(catalog->sequences);
   if (!sequences) return failed(sequences);
@@ -152,12 +152,12 @@ Result<State> StateReader::read_once(const State* previous, const Touched& touch
   return state;
 }
 
-Result<State> StateReader::read(const State* previous, const Touched& touched) {
+Result<State> StateReader::read(const State* previous, const Touched& touched, const Since& earlier) {
   const bool had_session = m_session != nullptr;
-  auto state = read_once(previous, touched);
+  auto state = read_once(previous, touched, earlier);
   // A migration may have ended our session; one that was lost in the middle of a fresh one is another matter.
   const bool lost = !state && had_session && m_session != nullptr && !m_session->connection.usable();
-  return lost && state.error().kind != FailureKind::interrupted ? read_once(previous, touched)
+  return lost && state.error().kind != FailureKind::interrupted ? read_once(previous, touched, earlier)
                                                                 : std::move(state);
 }
 

@@ -18,7 +18,7 @@ class StateReader {
 
   /// The catalog in one query, each table that `touched` names (or that `previous` does not have, or whose
   /// columns or types differ from it) in one pass; the others' content is taken over from `previous`.
-  Result<State> read(const State* previous, const Touched& touched);
+  Result<State> read(const State* previous, const Touched& touched, const Since& earlier = {});
   /// Puts sequences back where `state` has them.
   Result<void> restore_sequences(const State& state);
   /// Foreign keys and checks that claim to hold (validated) on the touched tables, and the rows that break
@@ -31,7 +31,7 @@ class StateReader {
  private:
   struct Session;
   Result<void> ensure_session();
-  Result<State> read_once(const State* previous, const Touched& touched);
+  Result<State> read_once(const State* previous, const Touched& touched, const Since& earlier);
 
   std::string m_connection;
   std::unique_ptr<Session> m_session;
