@@ -48,43 +48,40 @@ std::string_view later_word(Later later) {
   return later == Later::after_down ? "left behind" : "new";
 }
 
-constexpr std::size_t k_value_limit = 200;  // characters of a value that a line shows
-constexpr std::size_t k_lead = 40;          // bytes shown of what is equal before the first difference
+constexpr std::size_t k_value_limit = 200;  // characters of a value that stands alone
+constexpr std::size_t k_pair_limit = 110;   // bytes of two values beside each other, so that both are seen
+constexpr std::size_t k_window = 60;        // characters of each where they are longer
+constexpr std::size_t k_lead = 24;          // bytes of what is equal, before the first difference
 
-/// The text on one line, whole.
-std::string folded(const std::string& text) { return abridged(text, text.size()); }
-
-/// Where a word or two before the first difference begins; 0 where it shows without cutting.
-std::size_t lead_in(const std::string& before, const std::string& after) {
+/// Where a window on the first difference begins: at a word, and never inside of a character.
+std::size_t window_start(const std::string& before, const std::string& after) {
   const auto differs = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
   const auto at = static_cast<std::size_t>(differs.first - before.begin());
-  if (at < k_value_limit / 2 || std::max(before.size(), after.size()) <= k_value_limit) return 0;
-  const std::size_t space = before.find(' ', at - k_lead);
-  if (space != std::string::npos && space < at) return space + 1;
-  // One long word: any place that is not inside of a character (UTF-8 continuation bytes are 10xxxxxx).
+  if (at <= k_lead) return 0;
   std::size_t start = at - k_lead;
+  const std::size_t space = before.find(' ', start);
+  if (space != std::string::npos && space < at) return space + 1;
   while (start > 0 && (static_cast<unsigned char>(before[start]) & 0xC0U) == 0x80U) --start;
   return start;
 }
 
-std::string from(const std::string& text, std::size_t start) {
-  if (start == 0) return abridged(text, k_value_limit);
-  return "…" + abridged(std::string_view(text).substr(start), k_value_limit);
+std::string window(const std::string& text, std::size_t start) {
+  return (start == 0 ? "" : "…") + abridged(std::string_view(text).substr(start), k_window);
 }
 
-/// "nullable was yes, is no"; of long values, the part that is not equal.
+/// "nullable was yes, is no"; of long values only the place where they part.
 std::string change_text(const AttributeChange& attribute) {
-  const std::string before = folded(attribute.before);
-  const std::string after = folded(attribute.after);
-  if (before == after && attribute.before != attribute.after) {
-    return fmt::format("{} differs in white space only: {}", attribute.name, abridged(before, k_value_limit));
+  const std::string before = abridged(attribute.before, attribute.before.size());
+  const std::string after = abridged(attribute.after, attribute.after.size());
+  if (before == after && !before.empty()) {
+    return fmt::format("{} differs in white space only: {}", attribute.name, abridged(before, k_window));
   }
-  if (before.empty() || after.empty()) {
-    return fmt::format("{} was {}, is {}", attribute.name, attribute_text(attribute.name, before),
-                       attribute_text(attribute.name, after));
+  if (before.empty() || after.empty() || before.size() + after.size() <= k_pair_limit) {
+    return fmt::format("{} was {}, is {}", attribute.name, attribute_text(attribute.name, attribute.before),
+                       attribute_text(attribute.name, attribute.after));
   }
-  const std::size_t start = lead_in(before, after);
-  return fmt::format("{} was {}, is {}", attribute.name, from(before, start), from(after, start));
+  const std::size_t start = window_start(before, after);
+  return fmt::format("{} was {}, is {}", attribute.name, window(before, start), window(after, start));
 }
 
 std::string altered_line(const ObjectDifference& object) {
@@ -148,6 +145,7 @@ std::string brief(const DataDifference& difference) {
 
 std::string attribute_text(const std::string& attribute, const std::string& value) {
   if (!value.empty()) return abridged(value, k_value_limit);
+  if (attribute == "persistence") return "permanent";
   return attribute == "privileges" ? "the default" : "none";
 }
 

@@ -178,6 +178,11 @@ std::string advice_for(const record::SqlError& error, record::Side side, const s
   if (error.sqlstate == "57014" && has_word(error.message, "copy from stdin")) {
     return "only psql sends the rows that follow COPY … FROM STDIN in a file: write them as INSERT";
   }
+  if (error.sqlstate == "23505" && side == record::Side::up && has_word(statement, "insert into")) {
+    return "a row with this key is there already: where it is left from a down, let the down delete it; "
+           "where an "
+           "earlier migration or the application made it, insert only what is missing";
+  }
   // 42804 in an INSERT … SELECT mostly says that columns are matched by place and no longer stand as they
   // did.
   if (error.sqlstate == "42804" && has_word(statement, "insert into") && !has_word(statement, "alter ")) {

@@ -169,6 +169,27 @@ TEST(SchemaNotRestored, lists_objects_as_they_were_and_as_they_are) {
   EXPECT_THAT(s::find(k_column_order_changed, s::run_of(migration)), SizeIs(1));
 }
 
+TEST(SchemaNotRestored, of_long_values_shows_the_place_where_they_part) {
+  const std::string begin =
+      "CREATE UNIQUE INDEX crates_normalized_name_idx ON public.crates USING btree "
+      "(public.normalize_crate_name(";
+  record::MigrationRecord migration = s::migration();
+  migration.back_difference.objects = {
+      s::altered("index", "public.crates_name_idx", "public.crates",
+                 {{"definition", begin + "(name)::text))", begin + "name))"}}),
+      s::altered("function", "public.touch()", "",
+                 {{"definition", "BEGIN\n\tRETURN NEW;\nEND", "BEGIN\n  RETURN NEW;\nEND"}})};
+
+  const auto findings = s::find(k_schema_not_restored, s::run_of(migration));
+
+  ASSERT_THAT(findings, SizeIs(1));
+  EXPECT_THAT(
+      findings[0].evidence,
+      ElementsAre("index public.crates_name_idx: definition was …ublic.normalize_crate_name((name)::text)), "
+                  "is …ublic.normalize_crate_name(name))",
+                  "function public.touch(): definition differs in white space only: BEGIN RETURN NEW; END"));
+}
+
 TEST(SchemaNotRestored, leaves_column_order_to_its_own_note) {
   record::MigrationRecord migration = s::migration();
   migration.back_difference.objects = {s::moved_column()};

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "check/describe.h"
@@ -8,6 +10,14 @@ namespace lockkeeper::check {
 
 namespace {
 
+/// Rows that up made and down leaves, and nothing else.
+bool only_left_behind(const std::vector<record::DataDifference>& data) {
+  return std::all_of(data.begin(), data.end(), [](const record::DataDifference& difference) {
+    return difference.change == record::DataChange::table_rows && difference.rows_added.value_or(0) > 0 &&
+           difference.rows_lost == 0 && difference.rows_changed.value_or(0) == 0;
+  });
+}
+
 void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     if (migration.down_did_nothing) continue;
@@ -17,6 +27,12 @@ void find(const record::Run& run, const scenario::Scenario&, std::vector<record:
         finding_of(k_data_not_restored, migration, record::Side::down,
                    fmt::format("after down the data is not what it was before up: {}", data_summary(data)));
     finding.evidence = data_lines(data);
+    if (only_left_behind(data)) {
+      finding.advice =
+          "delete in the down the rows that up inserted, by the keys that up gave them: left behind, they "
+          "stand in the "
+          "way when up runs again";
+    }
     findings.push_back(std::move(finding));
   }
 }
