@@ -8,6 +8,9 @@ target_compile_options(lockkeeper_options INTERFACE -Wall -Wextra -Wpedantic -Ws
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # g++ 12 sees overlapping copies inside std::string's own insert and operator+ (GCC bug 105651) when it optimises.
   target_compile_options(lockkeeper_options INTERFACE -Wno-restrict)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  # g++ 13 and 14 take any function of a temporary that returns a reference for one that returns it to the temporary.
+  target_compile_options(lockkeeper_options INTERFACE -Wno-dangling-reference)
 endif()
 target_compile_definitions(lockkeeper_options INTERFACE LOCKKEEPER_VERSION="${PROJECT_VERSION}")
 target_link_libraries(

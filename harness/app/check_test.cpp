@@ -301,7 +301,7 @@ TEST_F(CheckedStore, a_damaged_entry_is_rebuilt_and_prune_and_clear_empty_it) {
   EXPECT_EQ(rebuilt.run()["timings"]["from_snapshot"], false);
   EXPECT_EQ(check({"migrations", "--last", "1"}, setup).run()["timings"]["from_snapshot"], true);
   const Outcome listed = run_program({"cache", "list"}, setup);
-  EXPECT_THAT(listed.output, HasSubstr("· migrations · 0 fixtures · 1 migration applied"));
+  EXPECT_THAT(listed.output, HasSubstr("migrations · 0 fixtures · 1 migration applied"));
   EXPECT_THAT(listed.output, HasSubstr("· empty"));
   EXPECT_EQ(run_program({"cache", "prune", "--limit", "35MB"}, setup).exit_code, 0);
   EXPECT_THAT(run_program({"cache", "list"}, setup).output, Not(HasSubstr("· empty")));

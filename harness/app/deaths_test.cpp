@@ -119,7 +119,9 @@ TEST_F(Deaths, killed_at_fifty_random_moments_nothing_outlives_the_next_sweep) {
   for (int round = 0; round < 50; ++round) {
     // Cold ones meet initdb and half-made snapshots, warm ones the rehearsal.
     const bool cold = round < 12;
-    if (cold && round % 4 == 0) ASSERT_EQ(run_program({"cache", "clear"}, m_setup).exit_code, 0);
+    if (cold && round % 4 == 0) {
+      ASSERT_EQ(run_program({"cache", "clear"}, m_setup).exit_code, 0);
+    }
     const auto time = moment(10, cold ? 1500 : 400);
     const pid_t pid = kill_after(time, sockets);
     sweep();

@@ -79,6 +79,11 @@ constexpr std::array k_advice{
         "rows refer to rows that do not exist: delete or repair these orphans in this migration before the "
         "foreign key, or delete the referring rows before the ones they refer to",
         ""},
+    Advice{"23001",
+           "other rows still refer to these rows, and the key says RESTRICT: delete or move the referring "
+           "rows before "
+           "the ones they refer to",
+           ""},
     Advice{"23514", "rows break the check: repair them in this migration before adding the constraint",
            "rows that are allowed since up break the old check: map them to old values in the down first"},
     Advice{"23P01", "rows break the exclusion constraint: separate them in this migration before adding it",

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "check/error_advice.h"
 #include "check/sample_test.h"
 
 namespace lockkeeper::check {
@@ -185,8 +186,8 @@ TEST(SchemaNotRestored, of_long_values_shows_the_place_where_they_part) {
   ASSERT_THAT(findings, SizeIs(1));
   EXPECT_THAT(
       findings[0].evidence,
-      ElementsAre("index public.crates_name_idx: definition was …ublic.normalize_crate_name((name)::text)), "
-                  "is …ublic.normalize_crate_name(name))",
+      ElementsAre("index public.crates_name_idx: definition was …ic.normalize_crate_name((name)::text)), "
+                  "is …ic.normalize_crate_name(name))",
                   "function public.touch(): definition differs in white space only: BEGIN RETURN NEW; END"));
 }
 
@@ -245,6 +246,21 @@ TEST(DataNotRestored, says_how_many_values_and_a_key) {
   EXPECT_THAT(findings[0].evidence,
               ElementsAre("column public.users.nick: 3 rows hold other values, for example id=17",
                           "table public.orders: 200 of 1,200 rows are gone"));
+}
+
+TEST(DataNotRestored, rows_that_up_made_and_down_leaves_are_to_be_deleted) {
+  record::MigrationRecord migration = s::migration();
+  migration.back_difference.data = {s::rows("public.users", 10, 11)};
+  migration.back_difference.data[0].rows_added = 1;
+  migration.back_difference.data[0].rows_lost = 0;
+  const auto left = s::find(k_data_not_restored, s::run_of(migration));
+  migration.back_difference.data[0].rows_lost = 2;
+  const auto also_gone = s::find(k_data_not_restored, s::run_of(migration));
+
+  ASSERT_THAT(left, SizeIs(1));
+  EXPECT_THAT(left[0].advice, ::testing::StartsWith("delete in the down the rows that up inserted"));
+  ASSERT_THAT(also_gone, SizeIs(1));
+  EXPECT_EQ(also_gone[0].advice, k_data_not_restored.advice);
 }
 
 TEST(DataChanged, blames_the_statement_that_wrote) {
@@ -307,6 +323,31 @@ TEST(ChainBroken, says_at_which_step_the_way_back_stops) {
   EXPECT_THAT(findings[0].evidence, Contains("passed before it: 0008"));
   EXPECT_THAT(findings[0].evidence,
               Contains("its single step passes: another migration of the trial is in its way"));
+}
+
+TEST(ChainBroken, does_not_say_that_a_single_step_passed_that_never_ran) {
+  record::Run run = s::run_of(s::migration());
+  run.migrations[0].again.reset();
+  run.chain.ran = true;
+  run.chain.again = {{"0007", s::side(Side::up, {s::statement("ALTER TABLE users ADD COLUMN nick text")})}};
+  s::fail(run.chain.again[0].run, s::error("42701", "column \"nick\" of relation \"users\" already exists"));
+
+  const auto findings = s::find(k_chain_broken, run);
+
+  ASSERT_THAT(findings, SizeIs(1));
+  EXPECT_THAT(findings[0].evidence, Contains("after its single step back, up was not tried again"));
+}
+
+TEST(ErrorAdvice, an_insert_is_told_of_its_own_causes) {
+  const auto type = s::error("42804", "column \"a\" is of type int but expression is of type text");
+  EXPECT_THAT(advice_for(type, Side::down, "INSERT INTO t SELECT * FROM old"),
+              ::testing::StartsWith("name the columns on both sides"));
+  EXPECT_THAT(advice_for(type, Side::down, "ALTER TABLE t ALTER a TYPE int"), ::testing::HasSubstr("USING"));
+  const auto key = s::error("23505", "duplicate key value violates unique constraint \"t_pkey\"");
+  EXPECT_THAT(advice_for(key, Side::up, "INSERT INTO t VALUES (1)"),
+              ::testing::StartsWith("a row with this key is there already"));
+  EXPECT_THAT(advice_for(key, Side::up, "CREATE UNIQUE INDEX ON t (a)"),
+              ::testing::StartsWith("rows hold duplicates"));
 }
 
 TEST(ChainBroken, lays_what_is_left_at_the_door_of_its_migration) {

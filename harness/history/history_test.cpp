@@ -174,6 +174,28 @@ TEST_F(HistoryTest, numbers_are_ordered_by_value) {
             (Texts{"09", "9", "10", "20230101000000", "202301010000001", "99999999999999999999999"}));
 }
 
+TEST_F(HistoryTest, dates_with_dashes_are_ordered_as_if_they_had_none) {
+  for (const char* name :
+       {"2017-08-31-230457_invitations", "20170804200817_emails", "2017-09-23-182408_tokens",
+        "20170820180453_readme", "2017-09-23-182408-0001_more", "00000000000000_setup"}) {
+    write(std::string(name) + "/up.sql");
+  }
+  EXPECT_EQ(versions(loaded()), (Texts{"00000000000000", "20170804200817", "20170820180453",
+                                       "2017-08-31-230457", "2017-09-23-182408", "2017-09-23-182408-0001"}));
+}
+
+TEST_F(HistoryTest, dates_that_name_folders_are_ordered_as_text_whatever_their_length) {
+  for (const char* name : {"20250101000000_b", "20240102030405000_a", "00000000000000_setup"}) {
+    write(std::string(name) + "/up.sql");
+  }
+  EXPECT_EQ(versions(loaded()), (Texts{"00000000000000", "20240102030405000", "20250101000000"}));
+}
+
+TEST_F(HistoryTest, short_numbers_that_name_folders_are_ordered_by_value) {
+  for (const char* name : {"10_b", "9_a"}) write(std::string(name) + "/up.sql");
+  EXPECT_EQ(versions(loaded()), (Texts{"9", "10"}));
+}
+
 TEST_F(HistoryTest, other_versions_are_ordered_by_bytes) {
   for (const char* name : {"10_a", "9_b", "v1_c"}) write(std::string(name) + ".up.sql");
   EXPECT_EQ(versions(loaded()), (Texts{"10", "9", "v1"}));

@@ -113,10 +113,40 @@ bool number_less(const std::string& a, const std::string& b) {
   return left.size() != right.size() ? left.size() < right.size() : left < right;
 }
 
-void sort_by_version(std::vector<Migration>& migrations) {
-  const bool numbers = std::all_of(migrations.begin(), migrations.end(),
-                                   [](const Migration& migration) { return is_number(migration.version); });
+namespace {
+
+std::string without_dashes(std::string version) {
+  std::erase(version, '-');
+  return version;
+}
+
+/// Versions as diesel makes them: 20140924113530, 2017-09-23-182408, and with milliseconds
+/// 2024-12-04-173106-0000.
+bool are_dates(const std::vector<Migration>& migrations, NumberOrder order) {
+  constexpr std::size_t k_date_digits = 14;
+  bool dashes = false;
+  std::size_t shortest = std::string::npos;
+  for (const Migration& migration : migrations) {
+    const std::string digits = without_dashes(migration.version);
+    if (!is_number(digits)) return false;
+    dashes = dashes || digits.size() != migration.version.size();
+    shortest = std::min(shortest, digits.size());
+  }
+  return dashes || (order == NumberOrder::dates_as_text && shortest >= k_date_digits);
+}
+
+}  // namespace
+
+void sort_by_version(std::vector<Migration>& migrations, NumberOrder order) {
+  const bool dates = are_dates(migrations, order);
+  const bool numbers =
+      !dates && std::all_of(migrations.begin(), migrations.end(),
+                            [](const Migration& migration) { return is_number(migration.version); });
   std::sort(migrations.begin(), migrations.end(), [&](const Migration& a, const Migration& b) {
+    if (dates) {
+      const int compared = without_dashes(a.version).compare(without_dashes(b.version));
+      return compared != 0 ? compared < 0 : a.version < b.version;
+    }
     if (numbers && number_less(a.version, b.version)) return true;
     if (numbers && number_less(b.version, a.version)) return false;
     return a.version < b.version;

@@ -282,12 +282,17 @@ void SideRunner::close() {
 /// Where the server's log stands; and the spare session is thrown away where a side has changed what a new session
 /// begins with.
 Result<std::uint64_t> SideRunner::look_ahead() {
-  if (m_observer && !m_observer->alive()) close();
-  open_ahead();
-  if (const auto opened = m_observer->ready(); !opened) return failed(opened);
-  const auto reply = m_observer->send(
-      (m_prepared ? "" : "PREPARE lockkeeper_beginning AS " + k_beginning + ";") + "EXECUTE lockkeeper_beginning",
-      k_own_timeout, Rows::keep);
+  const auto ask = [this]() -> Result<Reply> {
+    if (m_observer && !m_observer->alive()) close();
+    open_ahead();
+    if (const auto opened = m_observer->ready(); !opened) return failed(opened);
+    return m_observer->send(
+        (m_prepared ? "" : "PREPARE lockkeeper_beginning AS " + k_beginning + ";") + "EXECUTE lockkeeper_beginning",
+        k_own_timeout, Rows::keep);
+  };
+  auto reply = ask();
+  // That a side has ended this session too shows only when it is used.
+  if (reply && reply->error && !m_observer->alive()) reply = ask();
   if (!reply) return failed(reply);
   if (reply->error || reply->rows.empty()) {
     return failed(FailureKind::environment,

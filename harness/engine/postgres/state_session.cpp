@@ -31,7 +31,8 @@ constexpr Setting k_settings[] = {
     {"quote_all_identifiers", "off", "off"},
     {"row_security", "off", "off"},
     {"statement_timeout", "0", "0"},
-    {"lock_timeout", "0", "0"},
+    // A prepared transaction that a migration left can hold a lock for ever.
+    {"lock_timeout", "'10s'", "10s"},
     {"idle_in_transaction_session_timeout", "0", "0"},
     {"default_transaction_read_only", "off", "off"},
     {"default_transaction_isolation", "'read committed'", "read committed"},

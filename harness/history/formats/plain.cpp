@@ -70,7 +70,7 @@ SideFile side_file(std::string_view stem, std::string file) {
 /// Gathers sides by version, then pairs them.
 class Pairing {
  public:
-  explicit Pairing(History history) : m_history(std::move(history)) {}
+  Pairing(History history, NumberOrder order) : m_history(std::move(history)), m_order(order) {}
 
   void leave(const std::string& file, std::string_view reason) {
     m_history.not_taken.push_back(fmt::format("{}: {}", file, reason));
@@ -104,7 +104,7 @@ class Pairing {
                     fmt::format("add the up side of version {}, or remove the file", m_downs.begin()->first),
                     Location{file, 0, 0});
     }
-    sort_by_version(m_history.migrations);
+    sort_by_version(m_history.migrations, m_order);
     std::sort(m_history.not_taken.begin(), m_history.not_taken.end());
     return std::move(m_history);
   }
@@ -119,6 +119,7 @@ class Pairing {
   }
 
   History m_history;
+  NumberOrder m_order;
   std::map<std::string, SideFile> m_ups;
   std::map<std::string, SideFile> m_downs;
 };
@@ -173,7 +174,7 @@ bool plain_fits(const std::string&, const std::vector<Entry>& entries) {
 }
 
 Result<History> load_plain(const std::string& directory, const std::vector<Entry>& entries) {
-  Pairing pairing({directory, "plain", true, {}, {}});
+  Pairing pairing({directory, "plain", true, {}, {}}, NumberOrder::by_value);
   for (const Entry& entry : entries) {
     if (!is_side(entry)) {
       pairing.leave(entry.is_directory ? entry.name + "/" : entry.name, why_not_plain(entry));
@@ -202,7 +203,7 @@ bool plain_folders_fits(const std::string& directory, const std::vector<Entry>& 
 }
 
 Result<History> load_plain_folders(const std::string& directory, const std::vector<Entry>& entries) {
-  Pairing pairing({directory, "plain-folders", true, {}, {}});
+  Pairing pairing({directory, "plain-folders", true, {}, {}}, NumberOrder::dates_as_text);
   for (const Entry& entry : entries) {
     const std::string shown = entry.is_directory ? entry.name + "/" : entry.name;
     if (is_hidden(entry.name)) {
