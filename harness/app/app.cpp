@@ -1,9 +1,9 @@
 #include "app/app.h"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <exception>
+
+#include <fmt/format.h>
 
 #include "base/interrupt.h"
 #include "base/text.h"
@@ -41,13 +41,15 @@ constexpr Command k_commands[] = {
 };
 
 void print_usage(std::FILE* out) {
-  fmt::print(out,
-             "lockkeeper lets a database migration through only when it has been seen to go forward and come back.\n"
-             "\nusage: lockkeeper COMMAND [OPTIONS]\n\n");
+  fmt::print(
+      out,
+      "lockkeeper lets a database migration through only when it has been seen to go forward and come back.\n"
+      "\nusage: lockkeeper COMMAND [OPTIONS]\n\n");
   for (const Command& command : k_commands) fmt::print(out, "  {:<9} {}\n", command.name, command.summary);
   fmt::print(out,
              "\nlockkeeper COMMAND --help shows its options and examples.\n"
-             "exit codes: 0 may merge · 1 findings · 2 usage, scenario or history error · 3 the environment failed · "
+             "exit codes: 0 may merge · 1 findings · 2 usage, scenario or history error · 3 the environment "
+             "failed · "
              "4 nothing was on trial · 130 interrupted\n");
 }
 
@@ -73,7 +75,9 @@ Result<ExitCode> dispatch(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-std::span<const Command> all_commands() { return k_commands; }
+std::span<const Command> all_commands() {
+  return k_commands;
+}
 
 ExitCode exit_code_of(FailureKind kind) {
   switch (kind) {

@@ -10,12 +10,19 @@
 namespace lockkeeper::app {
 
 /// What a run ends with (design.md, exit codes). A crash is never pass or findings.
-enum class ExitCode : int { pass = 0, findings = 1, usage = 2, environment = 3, nothing = 4, interrupted = 130 };
+enum class ExitCode : int {
+  pass = 0,
+  findings = 1,
+  usage = 2,
+  environment = 3,
+  nothing = 4,
+  interrupted = 130
+};
 
 ExitCode exit_code_of(FailureKind kind);
 
-/// A command of the program. `run` prints what it has to say and returns how it went; a Failure is printed by the
-/// caller.
+/// A command of the program. `run` prints what it has to say and returns how it went; a Failure is printed by
+/// the caller.
 struct Command {
   std::string_view name;
   std::string_view synopsis;  ///< what follows the name on the command line

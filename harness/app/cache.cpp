@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <ctime>
+
+#include <fmt/format.h>
 
 #include "app/app.h"
 #include "app/ground_options.h"
@@ -60,7 +60,8 @@ Result<ExitCode> cache_command(const std::vector<std::string>& arguments) {
   if (what != "list" && what != "prune" && what != "clear") {
     return failed(FailureKind::usage,
                   what.empty() ? "cache takes one word: list, prune or clear"
-                               : fmt::format("cache: unknown word '{}'{}", what, did_you_mean(what, {"list", "prune", "clear"})),
+                               : fmt::format("cache: unknown word '{}'{}", what,
+                                             did_you_mean(what, {"list", "prune", "clear"})),
                   "lockkeeper cache --help");
   }
   const auto limit = parse_bytes(parsed->has("limit") ? parsed->text("limit") : "10GB");

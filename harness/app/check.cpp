@@ -1,13 +1,12 @@
-#include <unistd.h>
-
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <atomic>
 #include <ctime>
 #include <iostream>
 #include <mutex>
 #include <thread>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "app/app.h"
 #include "app/ground_options.h"
@@ -30,20 +29,23 @@ namespace {
 
 po::options_description check_options() {
   po::options_description selection("what is on trial (default: what the scenario says, else all)");
-  selection.add_options()("since", po::value<std::string>()->value_name("VERSION"), "this version and all after it")(
-      "last", po::value<int>()->value_name("N"), "the last N migrations")(
+  selection.add_options()("since", po::value<std::string>()->value_name("VERSION"),
+                          "this version and all after it")("last", po::value<int>()->value_name("N"),
+                                                           "the last N migrations")(
       "only", po::value<std::vector<std::string>>()->value_name("VERSION"), "this version (may be repeated)")(
       "since-ref", po::value<std::string>()->value_name("REF"), "what this git ref does not have");
   po::options_description run("how it runs");
   run.add_options()("fixture", po::value<std::vector<std::string>>()->value_name("FILE"),
                     "rows to start from: .sql, .csv (also .gz, .zst), a pg_dump (may be repeated)")(
       "format", po::value<std::string>()->value_name("NAME"), "format of the history (default: detected)")(
-      "scale", po::value<int>()->value_name("N"), "makes fixtures that read lockkeeper.scale N times as large")(
-      "timeout", po::value<int>()->value_name("SECONDS")->default_value(600), "longest that one statement may take; 0: no limit")(
+      "scale", po::value<int>()->value_name("N"),
+      "makes fixtures that read lockkeeper.scale N times as large")(
+      "timeout", po::value<int>()->value_name("SECONDS")->default_value(600),
+      "longest that one statement may take; 0: no limit")(
       "jobs,j", po::value<int>()->value_name("N")->default_value(1), "scenarios at the same time")(
       "keep", "stop at the first failure, leave its database running and print how to connect")(
-      "gate", po::value<std::string>()->value_name("LEVEL"), "lowest level that stops the merge: error, warning or note")(
-      "no-cache", "use and keep no snapshots");
+      "gate", po::value<std::string>()->value_name("LEVEL"),
+      "lowest level that stops the merge: error, warning or note")("no-cache", "use and keep no snapshots");
   add_server_options(run);
   add_store_options(run);
   po::options_description all;
@@ -59,12 +61,15 @@ Result<scenario::Selection> selection_of(const Parsed& parsed) {
   if (parsed.has("since-ref")) selection.since_ref = parsed.text("since-ref");
   const int given = int(selection.since.has_value()) + int(selection.last.has_value()) +
                     int(!selection.only.empty()) + int(selection.since_ref.has_value());
-  if (parsed.values["jobs"].as<int>() < 1) return failed(FailureKind::usage, "--jobs takes a number from 1 up");
+  if (parsed.values["jobs"].as<int>() < 1)
+    return failed(FailureKind::usage, "--jobs takes a number from 1 up");
   if (parsed.values["timeout"].as<int>() < 0) {
     return failed(FailureKind::usage, "--timeout takes a number of seconds, or 0 for no limit");
   }
-  if (given > 1) return failed(FailureKind::usage, "--since, --last, --only and --since-ref exclude each other");
-  if (selection.last && *selection.last < 1) return failed(FailureKind::usage, "--last takes a number from 1 up");
+  if (given > 1)
+    return failed(FailureKind::usage, "--since, --last, --only and --since-ref exclude each other");
+  if (selection.last && *selection.last < 1)
+    return failed(FailureKind::usage, "--last takes a number from 1 up");
   return selection;
 }
 
@@ -79,7 +84,8 @@ Result<std::vector<std::string>> targets_of(const Parsed& parsed) {
     if (!negative && (path.ends_with(".yaml") || path.ends_with(".yml"))) targets.push_back(path);
   }
   if (targets.empty()) {
-    return failed(FailureKind::usage, "nothing to check: no scenario or directory given, and no scenarios/ here",
+    return failed(FailureKind::usage,
+                  "nothing to check: no scenario or directory given, and no scenarios/ here",
                   "lockkeeper check path/to/migrations");
   }
   std::sort(targets.begin(), targets.end());
@@ -90,8 +96,9 @@ Result<std::vector<std::string>> targets_of(const Parsed& parsed) {
 Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& parsed,
                                        const scenario::Selection& selection) {
   std::error_code error;
-  auto scenario = fs::is_directory(target, error) ? Result<scenario::Scenario>(scenario::for_directory(target))
-                                                  : scenario::load(target, check::rule_ids());
+  auto scenario = fs::is_directory(target, error)
+                      ? Result<scenario::Scenario>(scenario::for_directory(target))
+                      : scenario::load(target, check::rule_ids());
   if (!scenario) return scenario;
   if (!selection.empty()) scenario->selection = selection;
   if (parsed.has("format")) scenario->format = parsed.text("format");
@@ -119,7 +126,8 @@ Result<std::vector<Unit>> units_of(const Parsed& parsed, const ServerOptions& se
   for (const std::string& target : *targets) {
     auto scenario = scenario_of(target, parsed, *selection);
     if (!scenario) return failed(scenario);
-    std::vector<std::optional<int>> versions(scenario->postgres_versions.begin(), scenario->postgres_versions.end());
+    std::vector<std::optional<int>> versions(scenario->postgres_versions.begin(),
+                                             scenario->postgres_versions.end());
     if (versions.empty() || servers.pg_version || servers.pg_bin || !servers.server_url.empty()) {
       versions = {servers.pg_version};
     }
@@ -163,8 +171,8 @@ ExitCode ending_of(const record::Record& record) {
   return code;
 }
 
-/// Runs the units on `jobs` threads; each thread makes and destroys its own servers. What is finished is in the
-/// reports at once.
+/// Runs the units on `jobs` threads; each thread makes and destroys its own servers. What is finished is in
+/// the reports at once.
 void run_all(const std::vector<Unit>& units, int jobs, const UnitContext& context, record::Record& record,
              const Reporting& reporting) {
   std::atomic<std::size_t> next{0};

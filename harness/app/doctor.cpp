@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <thread>
+
+#include <fmt/format.h>
 
 #include "app/app.h"
 #include "app/ground_options.h"
@@ -22,19 +22,22 @@ bool show_servers(const ServerOptions& options, const Result<engine::postgres::A
   const auto search = engine::postgres::search_binaries(options.pg_bin);
   for (const auto& binaries : search.found) {
     const auto usable = account ? engine::postgres::can_execute(binaries, *account) : Result<void>();
-    line(usable.has_value(), "server", fmt::format("PostgreSQL {} in {}{}", binaries.version, binaries.directory.string(),
-                                                   usable ? "" : ": " + usable.error().message));
+    line(usable.has_value(), "server",
+         fmt::format("PostgreSQL {} in {}{}", binaries.version, binaries.directory.string(),
+                     usable ? "" : ": " + usable.error().message));
   }
   for (const auto& passed : search.passed_over) {
     line(false, "passed over", fmt::format("{}: {}", passed.directory.string(), passed.reason));
   }
-  if (search.found.empty()) line(false, "server", "none found: install the package postgresql, or use --pg-bin");
+  if (search.found.empty())
+    line(false, "server", "none found: install the package postgresql, or use --pg-bin");
   return !search.found.empty();
 }
 
 void show_tools() {
   const auto tools = engine::postgres::find_tools({});
-  line(!tools.psql.empty(), "psql", tools.psql.empty() ? "none: .sql and .csv fixtures need it" : tools.psql.string());
+  line(!tools.psql.empty(), "psql",
+       tools.psql.empty() ? "none: .sql and .csv fixtures need it" : tools.psql.string());
   line(!tools.pg_restore.empty(), "pg_restore",
        tools.pg_restore.empty() ? "none: dumps as fixtures need it"
                                 : fmt::format("{} (reads dumps up to version {})", tools.pg_restore.string(),

@@ -36,16 +36,18 @@ Result<ServerOptions> server_options(const Parsed& parsed) {
 }
 
 void add_store_options(po::options_description& options) {
-  options.add_options()("store", po::value<std::string>()->value_name("DIR"),
-                        "where snapshots are kept (default: $LOCKKEEPER_STORE, else the user's cache directory)")(
+  options.add_options()(
+      "store", po::value<std::string>()->value_name("DIR"),
+      "where snapshots are kept (default: $LOCKKEEPER_STORE, else the user's cache directory)")(
       "cache-limit", po::value<std::string>()->value_name("SIZE"),
       "most that the store may hold; the longest unused go first (default 10GB)");
 }
 
 Result<snapshot::Store> open_store(const Parsed& parsed) {
-  const std::filesystem::path directory =
-      parsed.has("store") ? std::filesystem::path(parsed.text("store")) : snapshot::Store::default_directory();
-  const auto limit = parse_bytes(parsed.has("cache-limit") ? parsed.text("cache-limit") : std::string(k_default_limit));
+  const std::filesystem::path directory = parsed.has("store") ? std::filesystem::path(parsed.text("store"))
+                                                              : snapshot::Store::default_directory();
+  const auto limit =
+      parse_bytes(parsed.has("cache-limit") ? parsed.text("cache-limit") : std::string(k_default_limit));
   if (!limit) return failed(limit);
   return snapshot::Store::open(std::filesystem::absolute(directory), *limit);
 }
@@ -57,10 +59,11 @@ Result<Binaries> choose_binaries(const ServerOptions& options, std::optional<int
     if (!wanted || binaries.major == *wanted) return binaries;
   }
   if (options.pg_bin) {
-    return failed(FailureKind::environment,
-                  fmt::format("no server binaries{} in '{}'", wanted ? fmt::format(" of version {}", *wanted) : "",
-                              options.pg_bin->string()),
-                  "--pg-bin names the directory that holds postgres and initdb; lockkeeper doctor shows what is found");
+    return failed(
+        FailureKind::environment,
+        fmt::format("no server binaries{} in '{}'", wanted ? fmt::format(" of version {}", *wanted) : "",
+                    options.pg_bin->string()),
+        "--pg-bin names the directory that holds postgres and initdb; lockkeeper doctor shows what is found");
   }
   std::vector<std::string> versions;
   for (const Binaries& binaries : found) versions.push_back(binaries.version);

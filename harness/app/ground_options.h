@@ -1,9 +1,10 @@
 #pragma once
 
-#include <boost/program_options.hpp>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <boost/program_options.hpp>
 
 #include "app/options.h"
 #include "engine/engine.h"
@@ -25,8 +26,8 @@ Result<ServerOptions> server_options(const Parsed& parsed);
 void add_store_options(boost::program_options::options_description& options);
 Result<snapshot::Store> open_store(const Parsed& parsed);
 
-/// The binaries that the options and the scenario's version ask for; an environment failure that says what was
-/// found and what to install where there are none.
+/// The binaries that the options and the scenario's version ask for; an environment failure that says what
+/// was found and what to install where there are none.
 Result<engine::postgres::Binaries> choose_binaries(const ServerOptions& options, std::optional<int> major);
 
 /// An engine for one run, with directories of its own; `memory_directory` may be empty.

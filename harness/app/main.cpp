@@ -1,3 +1,5 @@
 #include "app/app.h"
 
-int main(int argc, char** argv) { return lockkeeper::app::run({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  return lockkeeper::app::run({argv + 1, argv + argc});
+}

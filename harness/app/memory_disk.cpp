@@ -1,9 +1,8 @@
 #include "app/memory_disk.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace lockkeeper::app {
 
@@ -11,13 +10,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path parent() { return fmt::format("/dev/shm/lockkeeper-{}", ::geteuid()); }
+fs::path parent() {
+  return fmt::format("/dev/shm/lockkeeper-{}", ::geteuid());
+}
 
 /// /dev/shm is open to everybody: a directory of this name may be somebody else's, or a link.
 bool is_ours(const fs::path& directory) {
   struct stat status {};
-  return ::lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
-         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  return ::lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "app/options.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+
+#include <fmt/format.h>
 
 #include "app/app.h"
 #include "base/text.h"
@@ -18,7 +18,8 @@ namespace {
 void print_help(std::string_view name, const po::options_description& options) {
   for (const Command& command : all_commands()) {
     if (command.name != name) continue;
-    std::cout << fmt::format("usage: lockkeeper {} {}\n\n{}\n\n", command.name, command.synopsis, command.summary)
+    std::cout << fmt::format("usage: lockkeeper {} {}\n\n{}\n\n", command.name, command.synopsis,
+                             command.summary)
               << options << "\nexamples:\n"
               << command.examples;
   }
@@ -50,7 +51,8 @@ Result<Parsed> parse(std::string_view name, const po::options_description& visib
                               did_you_mean(error.get_option_name(), names_of(visible))),
                   fmt::format("lockkeeper {} --help lists the options", name));
   } catch (const po::error& error) {
-    return failed(FailureKind::usage, error.what(), fmt::format("lockkeeper {} --help lists the options", name));
+    return failed(FailureKind::usage, error.what(),
+                  fmt::format("lockkeeper {} --help lists the options", name));
   }
   if (parsed.has("positional")) parsed.positional = parsed.texts("positional");
   if (parsed.has("help")) {
@@ -66,8 +68,8 @@ Result<std::uint64_t> parse_bytes(const std::string& text) {
   const std::string unit = lower(trimmed(std::string_view(end, text.data() + text.size())));
   static constexpr std::pair<std::string_view, double> k_units[] = {
       {"", 1}, {"b", 1}, {"kb", 1024}, {"mb", 1048576}, {"gb", 1073741824}, {"tb", 1099511627776}};
-  const auto* const found =
-      std::find_if(std::begin(k_units), std::end(k_units), [&](const auto& known) { return known.first == unit; });
+  const auto* const found = std::find_if(std::begin(k_units), std::end(k_units),
+                                         [&](const auto& known) { return known.first == unit; });
   if (error != std::errc() || found == std::end(k_units) || number < 0 || number * found->second > 1e18) {
     return failed(FailureKind::usage, fmt::format("'{}' is no size", text), "write it as 500MB or 10GB");
   }

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <boost/program_options.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/program_options.hpp>
 
 #include "base/result.h"
 
@@ -23,8 +24,8 @@ struct Parsed {
   }
 };
 
-/// Parses strictly: an unknown option is a usage failure with "did you mean"; abbreviations are not guessed. Prints
-/// the help of the command `name` (app.h) for --help.
+/// Parses strictly: an unknown option is a usage failure with "did you mean"; abbreviations are not guessed.
+/// Prints the help of the command `name` (app.h) for --help.
 Result<Parsed> parse(std::string_view name, const boost::program_options::options_description& options,
                      const std::vector<std::string>& arguments);
 

@@ -1,13 +1,12 @@
 #include "app/reporting.h"
 
-#include <unistd.h>
-
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -52,17 +51,21 @@ Result<Reporting> Reporting::from(const Parsed& parsed) {
     for (const auto& form : report::all_forms()) names.emplace_back(form.name);
     const report::Form* form = report::form_named(name);
     if (form == nullptr) {
-      return failed(FailureKind::usage, fmt::format("--report: unknown form '{}'{}", name, did_you_mean(name, names)),
+      return failed(FailureKind::usage,
+                    fmt::format("--report: unknown form '{}'{}", name, did_you_mean(name, names)),
                     "write FORM=FILE with one of: " + join(names, ", "));
     }
     if (equals == std::string::npos || equals + 1 == text.size()) {
-      return failed(FailureKind::usage, fmt::format("--report {}: no file given", name), "write --report json=FILE");
+      return failed(FailureKind::usage, fmt::format("--report {}: no file given", name),
+                    "write --report json=FILE");
     }
     const std::string path = text.substr(equals + 1);
     const auto folder = std::filesystem::absolute(path).parent_path();
     std::error_code error;
-    if (path != "-" && (!std::filesystem::is_directory(folder, error) || ::access(folder.c_str(), W_OK) != 0)) {
-      return failed(FailureKind::usage, fmt::format("--report: cannot write '{}': no such directory, or closed to us", path),
+    if (path != "-" &&
+        (!std::filesystem::is_directory(folder, error) || ::access(folder.c_str(), W_OK) != 0)) {
+      return failed(FailureKind::usage,
+                    fmt::format("--report: cannot write '{}': no such directory, or closed to us", path),
                     "make the directory first");
     }
     if (std::filesystem::is_directory(path, error)) {

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <boost/program_options.hpp>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/program_options.hpp>
 
 #include "app/options.h"
 #include "record/record.h"
@@ -22,8 +23,8 @@ class Reporting {
   static Result<Reporting> from(const Parsed& parsed);
 
   report::Console& console() const { return *m_console; }
-  /// Every report file, whole or not at all; says on the error stream which could not be written. Called after each
-  /// run, so that a later failure does not lose what is known.
+  /// Every report file, whole or not at all; says on the error stream which could not be written. Called
+  /// after each run, so that a later failure does not lose what is known.
   bool write_files(const record::Record& record) const;
   /// What was asked for with FORM=-; once, at the end.
   void write_standard_output(const record::Record& record) const;

@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <cstdio>
+
+#include <fmt/format.h>
 
 #include "app/app.h"
 #include "app/options.h"
@@ -47,7 +47,8 @@ Result<ExitCode> rules_command(const std::vector<std::string>& arguments) {
   for (const std::string& id : parsed->positional) {
     const check::Rule* rule = check::rule_named(id);
     if (rule == nullptr) {
-      return failed(FailureKind::usage, fmt::format("unknown rule '{}'{}", id, did_you_mean(id, check::rule_ids())),
+      return failed(FailureKind::usage,
+                    fmt::format("unknown rule '{}'{}", id, did_you_mean(id, check::rule_ids())),
                     "lockkeeper rules lists them");
     }
     if (!first) fmt::print("\n");

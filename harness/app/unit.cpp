@@ -14,8 +14,9 @@ namespace {
 
 /// A word as a shell takes it.
 std::string quoted(const std::string& word) {
-  const bool plain = !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                              "0123456789_-./:=@%+,") == std::string::npos;
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789_-./:=@%+,") == std::string::npos;
   if (plain) return word;
   std::string result = "'";
   for (const char c : word) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -29,12 +30,14 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
     const bool stops = finding.level >= run.gate && !finding.allowed && !finding.expected;
     if (!stops) continue;
     // The chain is judged over all of the trial; one step of it would not bring it back.
-    if (finding.rule != "chain-broken" && !finding.migration.empty()) command += " --only " + quoted(finding.migration);
+    if (finding.rule != "chain-broken" && !finding.migration.empty())
+      command += " --only " + quoted(finding.migration);
     break;
   }
   for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + quoted(fixture);
   for (const char* option : {"format", "pg-bin", "server"}) {
-    if (context.options.has(option)) command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
+    if (context.options.has(option))
+      command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
   }
   if (unit.version) command += fmt::format(" --pg-version {}", *unit.version);
   return command + " --keep";

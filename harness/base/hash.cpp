@@ -1,14 +1,14 @@
 #include "base/hash.h"
 
-#include <fmt/format.h>
-#include <xxhash.h>
-
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <new>
 #include <vector>
+
+#include <fmt/format.h>
+#include <xxhash.h>
 
 namespace lockkeeper {
 
@@ -42,7 +42,9 @@ std::string Hasher::hex() const {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-std::string hash_hex(std::string_view bytes) { return Hasher().add(bytes).hex(); }
+std::string hash_hex(std::string_view bytes) {
+  return Hasher().add(bytes).hex();
+}
 
 Result<std::string> hash_of_file(const std::filesystem::path& path) {
   std::error_code error;
@@ -62,7 +64,8 @@ Result<std::string> hash_of_file(const std::filesystem::path& path) {
     hasher.add({piece.data(), got});
   }
   if (!file || std::ferror(file.get()) != 0) {
-    return failed(FailureKind::usage, fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
+    return failed(FailureKind::usage,
+                  fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
   }
   return hasher.hex();
 }

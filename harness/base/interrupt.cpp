@@ -1,13 +1,13 @@
 #include "base/interrupt.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 namespace lockkeeper {
 
@@ -41,9 +41,13 @@ void watch_signals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-bool interrupted() { return g_signal.load() != 0; }
+bool interrupted() {
+  return g_signal.load() != 0;
+}
 
-int interrupt_descriptor() { return g_read_end.load(); }
+int interrupt_descriptor() {
+  return g_read_end.load();
+}
 
 tl::unexpected<Failure> failed_by_interrupt() {
   return failed(FailureKind::interrupted, fmt::format("interrupted by {}", ::strsignal(g_signal.load())));

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+
 #include <tl/expected.hpp>
 
 namespace lockkeeper {

@@ -26,7 +26,8 @@ std::string lower(std::string_view text);  ///< ASCII only
 /// "2027-06-30": a day that exists, written as YYYY-MM-DD.
 bool is_date(std::string_view text);
 
-/// One line of at most `limit` characters: white space folded, "…" where it was cut, never inside a character.
+/// One line of at most `limit` characters: white space folded, "…" where it was cut, never inside a
+/// character.
 std::string abridged(std::string_view text, std::size_t limit = 100);
 
 /// "1,234,567"

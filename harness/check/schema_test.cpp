@@ -77,6 +77,16 @@ TEST(SchemaFacts, say_what_and_where) {
       "foreign key orders_plan_id_fkey on public.orders (plan_id) has no index that begins with its columns");
 }
 
+TEST(ForeignKeyWithoutIndex, stands_at_the_statement_that_names_its_column_not_at_a_later_one_on_its_table) {
+  auto migration =
+      with_fact(SchemaFactKind::foreign_key_without_index, "public.orders.orders_plan_id_fkey", "plan_id");
+  migration.forward->statements = {
+      s::statement("CREATE TABLE orders (id int, plan_id int REFERENCES plans)", 3),
+      s::statement("CREATE TABLE lines (order_id int PRIMARY KEY REFERENCES orders)", 7)};
+
+  EXPECT_EQ(one(k_foreign_key_without_index, migration).location, (Location{"m/0007_x.up.sql", 3, 1}));
+}
+
 TEST(ConstraintNotValidated, a_later_migration_of_the_trial_may_validate_or_drop_it) {
   const auto added = with_fact(SchemaFactKind::constraint_not_validated, "public.orders.total_check");
   auto other = s::migration("0008");

@@ -75,8 +75,8 @@ class Instance {
   /// Failure means that the instance itself is lost or that we were interrupted.
   virtual Result<SideOutcome> run_side(const SideRequest& request) = 0;
 
-  /// Settings that the session of the last observed side had otherwise at its end; asked for when the side ended, and
-  /// awaited only here.
+  /// Settings that the session of the last observed side had otherwise at its end; asked for when the side
+  /// ended, and awaited only here.
   virtual Result<std::vector<record::SettingChange>> leaked_settings() = 0;
 
   /// The whole state. Hashes of tables that `touched` clears are taken over from `previous` (null: read

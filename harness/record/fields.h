@@ -183,7 +183,6 @@ void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
   archive("up_not_deterministic", migration.up_not_deterministic);
   archive("down_not_deterministic", migration.down_not_deterministic);
   archive("sequence_moves", migration.sequence_moves);
-  archive("renumbered_columns", migration.renumbered_columns);
   archive("schema_facts", migration.schema_facts);
   archive("declarations", migration.declarations);
 }

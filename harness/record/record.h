@@ -18,7 +18,8 @@ enum class Side { up, down };
 enum class Level { note, warning, error };
 enum class Verdict { pass, fail, error };
 
-// ── what a statement did ────────────────────────────────────────────────────────────────────────────────────
+// ── what a statement did
+// ────────────────────────────────────────────────────────────────────────────────────
 
 /// What a server says of an error (PostgreSQL: the fields of ErrorResponse).
 struct SqlError {
@@ -36,7 +37,8 @@ struct Notice {
   std::string detail;
 };
 
-/// A lock on a relation that existed before the side began, held from this statement to the end of its transaction.
+/// A lock on a relation that existed before the side began, held from this statement to the end of its
+/// transaction.
 struct LockTaken {
   std::string relation;
   std::string mode;  ///< as pg_locks names it, for example AccessExclusiveLock
@@ -98,7 +100,8 @@ struct SideRun {
   std::vector<SettingChange> leaked_settings;
 };
 
-// ── how two states differ ───────────────────────────────────────────────────────────────────────────────────
+// ── how two states differ
+// ───────────────────────────────────────────────────────────────────────────────────
 
 enum class Change { added, lost, altered };
 
@@ -113,7 +116,8 @@ struct AttributeChange {
 struct ObjectDifference {
   std::string kind;      ///< table, column, index, constraint, view, function, trigger, type, …
   std::string identity;  ///< schema-qualified and quoted where SQL needs it: public.users.email
-  std::string parent;    ///< identity of the relation that it hangs on, for columns, indexes, constraints, …; else empty
+  std::string parent;  ///< identity of the relation that it hangs on, for columns, indexes, constraints, …;
+                       ///< else empty
   Change change = Change::altered;
   bool recreated = false;         ///< same name, another object: dropped and made again
   bool parent_recreated = false;  ///< for a lost object: its parent is still there, but is another object
@@ -153,7 +157,8 @@ struct SequenceMove {
   std::string after;
 };
 
-// ── a migration's rehearsal ─────────────────────────────────────────────────────────────────────────────────
+// ── a migration's rehearsal
+// ─────────────────────────────────────────────────────────────────────────────────
 
 enum class SchemaFactKind {
   constraint_not_validated,
@@ -206,8 +211,6 @@ struct MigrationRecord {
   StateDifference up_not_deterministic;
   StateDifference down_not_deterministic;
   std::vector<SequenceMove> sequence_moves;  ///< S0 → S2
-  /// Columns that differ between S1 and S3 only because a sequence stood elsewhere: "public.users.id".
-  std::vector<std::string> renumbered_columns;
   std::vector<SchemaFact> schema_facts;
   std::vector<Declaration> declarations;
 };
@@ -220,14 +223,16 @@ struct ChainRecord {
   };
   bool ran = false;
   std::string skipped_reason;
-  std::string stops_at;         ///< version of the last migration without a down, where the way back ends; mostly empty
-  std::vector<Step> back;       ///< in the order in which they ran
+  std::string
+      stops_at;  ///< version of the last migration without a down, where the way back ends; mostly empty
+  std::vector<Step> back;  ///< in the order in which they ran
   std::vector<Step> again;
   StateDifference back_difference;   ///< where it began → after all downs
   StateDifference again_difference;  ///< the head → after all ups
 };
 
-// ── what the scenario asked ─────────────────────────────────────────────────────────────────────────────────
+// ── what the scenario asked
+// ─────────────────────────────────────────────────────────────────────────────────
 
 enum class Moment { base, after_up, after_down, after_chain };
 
@@ -271,21 +276,22 @@ struct QueryObservation {
   std::vector<double> head_milliseconds;
 };
 
-// ── findings and the whole ──────────────────────────────────────────────────────────────────────────────────
+// ── findings and the whole
+// ──────────────────────────────────────────────────────────────────────────────────
 
 struct Finding {
   std::string rule;
   Level level = Level::error;
-  std::string migration;       ///< version as the format writes it; empty where it concerns the whole run
+  std::string migration;  ///< version as the format writes it; empty where it concerns the whole run
   std::optional<Side> side;
-  std::string statement;       ///< abridged; empty where none is to blame
+  std::string statement;  ///< abridged; empty where none is to blame
   std::optional<Location> location;
-  std::string message;         ///< one line: what was observed
+  std::string message;                ///< one line: what was observed
   std::vector<std::string> evidence;  ///< further lines: numbers, names, rows
-  std::string advice;          ///< what to do instead
-  bool allowed = false;        ///< declared, with `reason`; level is note then
+  std::string advice;                 ///< what to do instead
+  bool allowed = false;               ///< declared, with `reason`; level is note then
   std::string reason;
-  bool expected = false;       ///< named in the scenario's expect_findings
+  bool expected = false;  ///< named in the scenario's expect_findings
 };
 
 /// An `allow`, a declaration or an expected finding that nothing in this run answers to.
@@ -297,18 +303,18 @@ struct Unmatched {
 };
 
 struct ServerInfo {
-  std::string engine;   ///< "postgres"
-  std::string version;  ///< "15.20"
-  std::string binaries; ///< directory, or "existing server"
+  std::string engine;    ///< "postgres"
+  std::string version;   ///< "15.20"
+  std::string binaries;  ///< directory, or "existing server"
   std::map<std::string, std::string> settings;
 };
 
 /// Where the time of a run went.
 struct Timings {
   Microseconds total{0};
-  Microseconds provision{0};       ///< until the base state stood ready
-  Microseconds first_statement{0}; ///< process start to the first statement of a trial
-  bool from_snapshot = false;      ///< the base state came from the store
+  Microseconds provision{0};        ///< until the base state stood ready
+  Microseconds first_statement{0};  ///< process start to the first statement of a trial
+  bool from_snapshot = false;       ///< the base state came from the store
 };
 
 struct Run {
@@ -316,8 +322,8 @@ struct Run {
   std::string scenario_file;  ///< or the migrations directory
   ServerInfo server;
   std::vector<std::string> fixtures;
-  std::int64_t base_rows = 0;  ///< rows in all tables at the base
-  int applied = 0;             ///< migrations that were only applied
+  std::int64_t base_rows = 0;               ///< rows in all tables at the base
+  int applied = 0;                          ///< migrations that were only applied
   std::vector<MigrationRecord> migrations;  ///< on trial
   ChainRecord chain;
   std::vector<InvariantObservation> invariants;
@@ -328,12 +334,12 @@ struct Run {
   std::optional<Failure> failure;      ///< why the run ended early
   Timings timings;
   std::vector<Finding> findings;
-  std::vector<Unmatched> stale;            ///< allow lists and declarations that matched nothing
-  std::vector<Unmatched> missing_expected; ///< expect_findings that did not appear
+  std::vector<Unmatched> stale;             ///< allow lists and declarations that matched nothing
+  std::vector<Unmatched> missing_expected;  ///< expect_findings that did not appear
   Level gate = Level::error;
   Verdict verdict = Verdict::error;
-  std::string reproduce;   ///< the command that brings the first failure back
-  std::string kept;        ///< the psql line of a database left running
+  std::string reproduce;  ///< the command that brings the first failure back
+  std::string kept;       ///< the psql line of a database left running
 };
 
 struct Record {

@@ -8,10 +8,11 @@ using record::Side;
 
 Result<void> Course::again(Passage& passage) {
   auto& record = *passage.record;
-  // Sequences are not judged. Where all else is as before, up shall find them as before too: else every row that it
-  // makes has another number. Where rows were left behind, setting them back would make keys collide.
+  // Sequences are not judged. Where all else is as before, up shall find them as before too: else every row
+  // that it makes has another number. Where rows were left behind, setting them back would make keys collide.
   if (record.back_difference.empty() && !record.sequence_moves.empty()) {
-    if (const auto restored = m_instance->restore_sequences(passage.before); !restored) return failed(restored);
+    if (const auto restored = m_instance->restore_sequences(passage.before); !restored)
+      return failed(restored);
   }
   auto outcome = run(*m_instance, *passage.migration, Side::up, Observe::yes);
   if (!outcome) return failed(outcome);
@@ -54,12 +55,16 @@ Result<void> Course::examine_again(Passage& passage, record::StateDifference dif
     if (!up) return failed(up);
     const auto after = (*clean)->read_state(nullptr, everything());
     if (!after) return failed(after);
-    const auto inherited = engine::compare(passage.before, *before);
-    passage.up_noise = engine::without(engine::compare(passage.after, *after), inherited);
+    passage.inherited = engine::compare(passage.before, *before);
+    passage.up_noise = engine::without(engine::compare(passage.after, *after), passage.inherited);
     record.up_not_deterministic = *passage.up_noise;
     add(m_noise, record.up_not_deterministic);
   }
-  record.again_difference = engine::without(std::move(difference), *passage.up_noise);
+  difference = engine::without(std::move(difference), *passage.up_noise);
+  // A view over a frozen 'now' that up makes once more: the clean S0 had it otherwise already, which hides it
+  // from the noise of up itself.
+  record.again_difference = engine::without(difference, passage.inherited);
+  add(record.up_not_deterministic, engine::without(std::move(difference), record.again_difference));
   passage.astray = !record.again_difference.empty();
   return {};
 }

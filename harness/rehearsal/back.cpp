@@ -9,7 +9,9 @@ using record::Stage;
 
 Result<Course::Ending> Course::back(Passage& passage) {
   auto& record = *passage.record;
-  const auto skip = [&](Stage stage, const std::string& reason) { record.skipped.push_back({stage, reason}); };
+  const auto skip = [&](Stage stage, const std::string& reason) {
+    record.skipped.push_back({stage, reason});
+  };
   if (!passage.migration->down_path) {
     skip(Stage::back, "no down side");
     skip(Stage::again, "no down side");
@@ -28,7 +30,8 @@ Result<Course::Ending> Course::back(Passage& passage) {
   auto outcome = run(*m_instance, *passage.migration, Side::down, Observe::yes);
   if (!outcome) return failed(outcome);
   auto& back = record.back.emplace(std::move(outcome->run));
-  // What neither up nor down touched is as it was before both, though S1 may have held it under other columns.
+  // What neither up nor down touched is as it was before both, though S1 may have held it under other
+  // columns.
   engine::Since earlier{&passage.before, passage.touched};
   earlier.touched.everything = earlier.touched.everything || outcome->touched.everything;
   earlier.touched.tables.insert(outcome->touched.tables.begin(), outcome->touched.tables.end());
@@ -57,8 +60,8 @@ Result<Course::Ending> Course::back(Passage& passage) {
   return Ending::done;
 }
 
-/// Of what S2 has otherwise than S0, how much is residue: the migration runs once more from a clean S0, and what two
-/// identical runs do differently is left out.
+/// Of what S2 has otherwise than S0, how much is residue: the migration runs once more from a clean S0, and
+/// what two identical runs do differently is left out.
 Result<void> Course::examine_back(Passage& passage, record::StateDifference difference) {
   auto& record = *passage.record;
   if (difference.empty()) return {};
@@ -70,7 +73,8 @@ Result<void> Course::examine_back(Passage& passage, record::StateDifference diff
   if (!clean) return failed(clean);
   const auto before = (*clean)->read_state(nullptr, everything());
   if (!before) return failed(before);
-  const auto inherited = engine::compare(passage.before, *before);
+  passage.inherited = engine::compare(passage.before, *before);
+  const auto& inherited = passage.inherited;
   if (const auto counted = count_rows(**clean, inherited, difference); !counted) return failed(counted);
   const auto up = run(**clean, *passage.migration, Side::up, Observe::no);
   if (!up) return failed(up);

@@ -1,11 +1,12 @@
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "rehearsal/course.h"
 
-/// The chain: all of the trial back in reverse order, compared with where it began, and up again. A down that fails
-/// alone may pass here (a later one renames first), and one that passes alone may stand in another's way.
+/// The chain: all of the trial back in reverse order, compared with where it began, and up again. A down that
+/// fails alone may pass here (a later one renames first), and one that passes alone may stand in another's
+/// way.
 namespace lockkeeper::rehearsal {
 
 using engine::Observe;
@@ -19,7 +20,8 @@ Result<void> Course::chain() {
     if (!m_floor || index > *m_floor) steps.push_back(index);
   }
   if (steps.empty()) {
-    chain.skipped_reason = m_passed.empty() ? "nothing of the trial is up" : "no migration after the last one without a down";
+    chain.skipped_reason =
+        m_passed.empty() ? "nothing of the trial is up" : "no migration after the last one without a down";
     return {};
   }
   if (steps.back() - steps.front() + 1 != steps.size()) {
@@ -44,8 +46,9 @@ Result<bool> Course::chain_back(const std::vector<std::size_t>& steps, const eng
     chain.back.push_back({migration.version, std::move(outcome->run)});
     if (chain.back.back().run.error) return false;
   }
-  // Everything is read anew: had the evidence by which tables were skipped ever lied, it would show here. The target
-  // only says of which types columns were: what is equal once cast back was not lost by a change of type.
+  // Everything is read anew: had the evidence by which tables were skipped ever lied, it would show here. The
+  // target only says of which types columns were: what is equal once cast back was not lost by a change of
+  // type.
   const auto state = m_instance->read_state(&target, everything());
   if (!state) return failed(state);
   chain.back_difference = engine::without(engine::compare(target, *state), m_noise);

@@ -1,8 +1,8 @@
 #include "rehearsal/course.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/interrupt.h"
 #include "base/text.h"
@@ -206,13 +206,14 @@ Result<void> Course::return_to(std::size_t index) {
   return {};
 }
 
-Result<engine::SideOutcome> Course::run(engine::Instance& instance, const history::Migration& migration, Side side,
-                                        Observe observe) const {
+Result<engine::SideOutcome> Course::run(engine::Instance& instance, const history::Migration& migration,
+                                        Side side, Observe observe) const {
   if (interrupted()) return failed_by_interrupt();
   return run_side(instance, migration, side, m_options.statement_timeout, observe);
 }
 
-/// The state after a side. None where the side took the database or the server with it: that is the side's error.
+/// The state after a side. None where the side took the database or the server with it: that is the side's
+/// error.
 Result<std::optional<engine::State>> Course::state_after(SideRun& run, const engine::State& previous,
                                                          const engine::Touched& touched,
                                                          const engine::Since& earlier) {
@@ -220,7 +221,8 @@ Result<std::optional<engine::State>> Course::state_after(SideRun& run, const eng
   if (state) return std::optional(std::move(*state));
   if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
   if (!run.error) {
-    run.error = record::SqlError{"", "the database cannot be read after it: " + state.error().message, "", "", ""};
+    run.error =
+        record::SqlError{"", "the database cannot be read after it: " + state.error().message, "", "", ""};
     if (!run.statements.empty()) run.error_location = run.statements.back().location;
   }
   return std::optional<engine::State>();
@@ -250,8 +252,8 @@ Result<void> Course::keep() {
   return {};
 }
 
-record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
-                     const history::Trial& trial, const Options& options) {
+record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario,
+                     const history::History& history, const history::Trial& trial, const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   record::Run run;
   run.scenario = scenario.name;

@@ -10,8 +10,8 @@
 
 namespace lockkeeper::rehearsal {
 
-/// One drive of a trial through its stages. Each stage is a file of its own: forward.cpp, back.cpp, again.cpp,
-/// chain.cpp, queries.cpp; what all of them share is in course.cpp.
+/// One drive of a trial through its stages. Each stage is a file of its own: forward.cpp, back.cpp,
+/// again.cpp, chain.cpp, queries.cpp; what all of them share is in course.cpp.
 class Course {
  public:
   Course(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
@@ -28,13 +28,14 @@ class Course {
     std::size_t index = 0;
     const history::Migration* migration = nullptr;
     MigrationRecord* record = nullptr;
-    engine::State before;            ///< S0
-    engine::State after;             ///< S1
-    engine::State back;              ///< S2
-    engine::Touched touched;         ///< by up
+    engine::State before;     ///< S0
+    engine::State after;      ///< S1
+    engine::State back;       ///< S2
+    engine::Touched touched;  ///< by up
     bool back_ran = false;
     std::optional<record::StateDifference> up_noise;  ///< what two runs of up do differently, once known
-    bool astray = false;  ///< the instance is not where a clean history would be
+    record::StateDifference inherited;  ///< what a clean S0 has otherwise: what earlier runs did differently
+    bool astray = false;                ///< the instance is not where a clean history would be
   };
 
   /// How a side ended, beyond what its record says.
@@ -85,12 +86,12 @@ class Course {
   record::Run& m_run;
   Ground m_ground;
   std::unique_ptr<engine::Instance> m_instance;
-  engine::State m_state;  ///< now
-  std::size_t m_reached = 0;               ///< migrations [0, reached) are in
-  std::vector<std::size_t> m_passed;       ///< judged, and up
-  std::optional<std::size_t> m_floor;      ///< last judged migration without a down side
-  engine::State m_floor_state;             ///< after it
-  record::StateDifference m_noise;         ///< all that was seen to be non-deterministic
+  engine::State m_state;               ///< now
+  std::size_t m_reached = 0;           ///< migrations [0, reached) are in
+  std::vector<std::size_t> m_passed;   ///< judged, and up
+  std::optional<std::size_t> m_floor;  ///< last judged migration without a down side
+  engine::State m_floor_state;         ///< after it
+  record::StateDifference m_noise;     ///< all that was seen to be non-deterministic
   bool m_kept = false;
 };
 

@@ -16,7 +16,8 @@ Result<Course::Ending> Course::forward(Passage& passage) {
   if (const auto noted = note_leaks(forward); !noted) return failed(noted);
   if (forward.error) {
     passage.astray = !*state || !engine::compare(passage.before, **state).empty();
-    for (const Stage stage : {Stage::back, Stage::again}) passage.record->skipped.push_back({stage, "up fails"});
+    for (const Stage stage : {Stage::back, Stage::again})
+      passage.record->skipped.push_back({stage, "up fails"});
     return Ending::stopped;
   }
   passage.after = std::move(**state);
@@ -37,7 +38,8 @@ Result<void> Course::note_schema_facts(Passage& passage, const engine::Touched& 
       return known.object == fact.object && known.table == fact.table;
     };
     const auto& known = m_ground.base_violations();
-    if (std::none_of(known.begin(), known.end(), same)) passage.record->schema_facts.push_back(std::move(fact));
+    if (std::none_of(known.begin(), known.end(), same))
+      passage.record->schema_facts.push_back(std::move(fact));
   }
   return {};
 }

@@ -1,8 +1,8 @@
 #include "rehearsal/ground.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -39,16 +39,18 @@ Result<std::string> hash_fixture(const fs::path& path) {
 }
 
 tl::unexpected<Failure> base_fails(const history::Migration& migration, const record::SideRun& run) {
-  return failed(FailureKind::usage,
-                fmt::format("cannot apply migration '{}' before the trial: {}{}", migration.version,
-                            run.error->sqlstate.empty() ? "" : run.error->sqlstate + ": ", run.error->message),
-                "the fixture must fit the history up to there; or put this migration on trial too", run.error_location);
+  return failed(
+      FailureKind::usage,
+      fmt::format("cannot apply migration '{}' before the trial: {}{}", migration.version,
+                  run.error->sqlstate.empty() ? "" : run.error->sqlstate + ": ", run.error->message),
+      "the fixture must fit the history up to there; or put this migration on trial too", run.error_location);
 }
 
 }  // namespace
 
-Result<engine::SideOutcome> run_side(Instance& instance, const history::Migration& migration, record::Side side,
-                                     std::chrono::milliseconds statement_timeout, engine::Observe observe) {
+Result<engine::SideOutcome> run_side(Instance& instance, const history::Migration& migration,
+                                     record::Side side, std::chrono::milliseconds statement_timeout,
+                                     engine::Observe observe) {
   const auto script = side == record::Side::up ? migration.up() : migration.down();
   if (!script) return failed(script);
   engine::SideRequest request;
@@ -80,7 +82,8 @@ std::string Ground::describe() const {
                      counted(static_cast<std::int64_t>(m_trial.first), "migration"));
 }
 
-/// A snapshot's name for every length of the history: each hash holds the one before, and so everything below it.
+/// A snapshot's name for every length of the history: each hash holds the one before, and so everything below
+/// it.
 Result<std::vector<Ground::Key>> Ground::keys() const {
   Hasher hasher;
   hasher.add_field(k_key_format).add_field(m_engine.fingerprint()).add_field(m_scenario.database);
@@ -97,8 +100,9 @@ Result<std::vector<Ground::Key>> Ground::keys() const {
     const auto& migration = m_history.migrations[index];
     const auto content = hash_of_file(migration.up_path);
     if (!content) return failed(content);
-    keys.push_back({Hasher().add_field(keys.back().hash).add_field(migration.version).add_field(*content).hex(),
-                    index + 1});
+    keys.push_back(
+        {Hasher().add_field(keys.back().hash).add_field(migration.version).add_field(*content).hex(),
+         index + 1});
   }
   return keys;
 }
@@ -108,7 +112,8 @@ Result<engine::Image> Ground::empty_image() {
       Hasher().add_field(k_key_format).add_field(m_engine.fingerprint()).add_field(m_scenario.database).hex();
   const bool stored = m_options.store != nullptr && m_engine.images_are_directories();
   if (stored) {
-    if (const auto entry = m_options.store->find(key)) return engine::Image{entry->directory, m_scenario.database};
+    if (const auto entry = m_options.store->find(key))
+      return engine::Image{entry->directory, m_scenario.database};
   }
   say("making an empty server");
   if (!stored) return m_engine.make_empty(fresh_directory("empty"), m_scenario.database);
@@ -212,8 +217,7 @@ Result<void> Ground::keep_image(Instance& instance, const Key& key) {
   if (!draft) return failed(draft);
   const auto image = instance.save(*draft);
   if (!image) return failed(image);
-  const auto entry = m_options.store->publish(key.hash, image->directory, describe(),
-                                              encode(m_base));
+  const auto entry = m_options.store->publish(key.hash, image->directory, describe(), encode(m_base));
   if (!entry) return failed(entry);
   m_images = {{key.applied, {entry->directory, m_scenario.database}}};
   return {};

@@ -14,13 +14,14 @@
 
 namespace lockkeeper::rehearsal {
 
-/// Runs one side of a migration as the history's format would. Failures: the file cannot be read, a signal, the
-/// instance is lost.
+/// Runs one side of a migration as the history's format would. Failures: the file cannot be read, a signal,
+/// the instance is lost.
 Result<engine::SideOutcome> run_side(engine::Instance& instance, const history::Migration& migration,
                                      record::Side side, std::chrono::milliseconds statement_timeout,
                                      engine::Observe observe);
 
-/// Where rehearsals stand: clean instances at any point of the history, each from the nearest image before it.
+/// Where rehearsals stand: clean instances at any point of the history, each from the nearest image before
+/// it.
 class Ground {
  public:
   Ground(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,

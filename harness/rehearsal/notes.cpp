@@ -16,9 +16,12 @@ json table_to_json(const engine::TableContent& table) {
   for (const auto& column : table.columns) {
     columns.push_back({column.name, column.type, column.hash, column.hashed_as, column.slot});
   }
-  return {{"table", table.table},     {"rows", table.rows},
-          {"hash", table.row_hash},   {"storage", table.storage},
-          {"depends", table.depends_on_catalog}, {"columns", std::move(columns)}};
+  return {{"table", table.table},
+          {"rows", table.rows},
+          {"hash", table.row_hash},
+          {"storage", table.storage},
+          {"depends", table.depends_on_catalog},
+          {"columns", std::move(columns)}};
 }
 
 engine::TableContent table_from_json(const json& text) {
@@ -45,12 +48,14 @@ engine::TableContent table_from_json(const json& text) {
 std::string encode(const Notes& notes) {
   json objects = json::array();
   for (const auto& object : notes.state.objects) {
-    objects.push_back({object.kind, object.identity, object.parent, object.attributes, object.oid, object.facts});
+    objects.push_back(
+        {object.kind, object.identity, object.parent, object.attributes, object.oid, object.facts});
   }
   json tables = json::array();
   for (const auto& table : notes.state.tables) tables.push_back(table_to_json(table));
   json sequences = json::array();
-  for (const auto& sequence : notes.state.sequences) sequences.push_back({sequence.sequence, sequence.position});
+  for (const auto& sequence : notes.state.sequences)
+    sequences.push_back({sequence.sequence, sequence.position});
   json violations = json::array();
   for (const auto& fact : notes.violations) violations.push_back({fact.object, fact.table, fact.detail});
   return json{{"objects", std::move(objects)},
@@ -65,7 +70,8 @@ std::optional<Notes> decode(std::string_view text) {
   try {
     const json whole = json::parse(text);
     for (const auto& object : whole.at("objects")) {
-      notes.state.objects.push_back({object.at(0), object.at(1), object.at(2), object.at(3), object.at(4), object.at(5)});
+      notes.state.objects.push_back(
+          {object.at(0), object.at(1), object.at(2), object.at(3), object.at(4), object.at(5)});
     }
     for (const auto& table : whole.at("tables")) notes.state.tables.push_back(table_from_json(table));
     for (const auto& sequence : whole.at("sequences")) {

@@ -9,8 +9,8 @@
 
 namespace lockkeeper::rehearsal {
 
-/// What was seen of a base when its image was made, so that a warm run need not read it again: the copy of a stopped
-/// data directory holds the same objects under the same oids.
+/// What was seen of a base when its image was made, so that a warm run need not read it again: the copy of a
+/// stopped data directory holds the same objects under the same oids.
 struct Notes {
   engine::State state;
   std::vector<record::SchemaFact> violations;

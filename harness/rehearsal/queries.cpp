@@ -1,6 +1,6 @@
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "rehearsal/course.h"
 
@@ -27,7 +27,8 @@ std::vector<std::vector<std::optional<std::string>>> sorted(const engine::Answer
 /// Evaluates one expectation, whichever kind it is.
 Result<Instance::Held> check(Instance& instance, const scenario::Expectation& wanted) {
   if (!wanted.column.empty()) {
-    return instance.check_column(wanted.column, wanted.nullable, wanted.type, wanted.default_value, wanted.exists);
+    return instance.check_column(wanted.column, wanted.nullable, wanted.type, wanted.default_value,
+                                 wanted.exists);
   }
   if (!wanted.constraint.empty()) {
     return instance.check_constraint(wanted.constraint, wanted.on_delete, wanted.on_update, wanted.validated,
@@ -54,8 +55,8 @@ Result<void> Course::observe_invariants(record::Moment moment, const std::string
   return {};
 }
 
-/// With the whole trial up, a clean base is set beside it. What is tried here may draw from sequences: they are put
-/// back, so that the chain finds the head as it was.
+/// With the whole trial up, a clean base is set beside it. What is tried here may draw from sequences: they
+/// are put back, so that the chain finds the head as it was.
 Result<void> Course::observe_head() {
   if (m_scenario.after_up.empty() && m_scenario.queries.empty()) return {};
   if (m_passed.size() < m_trial.judged.size()) {

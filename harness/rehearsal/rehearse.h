@@ -17,9 +17,9 @@ enum class Keep { no, yes };
 
 struct Options {
   std::chrono::milliseconds statement_timeout{0};  ///< longest that one statement may take; 0: no limit
-  Keep keep = Keep::no;                   ///< stop at the first failure and leave its database running
-  std::filesystem::path work_directory;   ///< ours for this run, on the store's file system
-  const snapshot::Store* store = nullptr; ///< null: every run starts from nothing
+  Keep keep = Keep::no;                    ///< stop at the first failure and leave its database running
+  std::filesystem::path work_directory;    ///< ours for this run, on the store's file system
+  const snapshot::Store* store = nullptr;  ///< null: every run starts from nothing
   std::chrono::steady_clock::time_point process_start = std::chrono::steady_clock::now();
 
   std::function<void(const record::Run&, std::size_t on_trial)> started;
@@ -27,9 +27,9 @@ struct Options {
   std::function<void(const std::string& what)> progress;
 };
 
-/// Drives the trial through its stages (design.md) and returns what was observed; nothing is judged yet. What stopped
-/// it early is in Run::failure, with all that had been seen until then.
-record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
-                     const history::Trial& trial, const Options& options);
+/// Drives the trial through its stages (design.md) and returns what was observed; nothing is judged yet. What
+/// stopped it early is in Run::failure, with all that had been seen until then.
+record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario,
+                     const history::History& history, const history::Trial& trial, const Options& options);
 
 }  // namespace lockkeeper::rehearsal

@@ -288,8 +288,7 @@ void add_remarks(Lines& lines, const record::Run& run, const Paint& paint, Detai
     lines.push_back("  " + paint.dim("not taken: " + short_text(run.not_taken[i], k_longest_line)));
   }
   if (shown < run.not_taken.size()) {
-    lines.push_back("  " +
-                    paint.dim(fmt::format("not taken: … and {} more files", run.not_taken.size() - shown)));
+    lines.push_back("  " + paint.dim(fmt::format("not taken: … and {} more", run.not_taken.size() - shown)));
   }
 }
 

@@ -9,33 +9,19 @@ namespace lockkeeper::check {
 namespace {
 
 std::string what_moved(const record::MigrationRecord& migration) {
-  std::vector<std::string> parts;
-  if (!migration.sequence_moves.empty()) {
-    parts.push_back(
-        fmt::format("{} {} elsewhere after the round trip",
-                    counted(static_cast<std::int64_t>(migration.sequence_moves.size()), "sequence"),
-                    migration.sequence_moves.size() == 1 ? "stands" : "stand"));
-  }
-  if (!migration.renumbered_columns.empty()) {
-    parts.push_back(
-        fmt::format("{} {} other numbers when up runs again",
-                    counted(static_cast<std::int64_t>(migration.renumbered_columns.size()), "column"),
-                    migration.renumbered_columns.size() == 1 ? "gets" : "get"));
-  }
-  return join(parts, "; ");
+  return fmt::format("{} {} elsewhere after the round trip",
+                     counted(static_cast<std::int64_t>(migration.sequence_moves.size()), "sequence"),
+                     migration.sequence_moves.size() == 1 ? "stands" : "stand");
 }
 
 void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
-    if (migration.sequence_moves.empty() && migration.renumbered_columns.empty()) continue;
+    if (migration.sequence_moves.empty()) continue;
     record::Finding finding =
         finding_of(k_sequence_moved, migration, record::Side::down, what_moved(migration));
     for (const record::SequenceMove& move : migration.sequence_moves) {
       finding.evidence.push_back(
           fmt::format("sequence {}: stood at {}, stands at {}", move.sequence, move.before, move.after));
-    }
-    for (const std::string& column : migration.renumbered_columns) {
-      finding.evidence.push_back(fmt::format("column {}: numbered from where its sequence stood", column));
     }
     findings.push_back(std::move(finding));
   }

@@ -55,8 +55,8 @@ int minor_of(const std::string& version) {
   return dot == std::string::npos ? 0 : major_of(version.substr(dot + 1));
 }
 
-/// Where pg_config says. It is asked only where nothing else is found: on Debian it is a script that starts four
-/// processes to name a directory that is looked at anyway.
+/// Where pg_config says. It is asked only where nothing else is found: on Debian it is a script that starts
+/// four processes to name a directory that is looked at anyway.
 std::vector<fs::path> configured_directory() {
   const auto pg_config = find_in_path("pg_config");
   if (!pg_config) return {};

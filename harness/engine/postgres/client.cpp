@@ -206,10 +206,11 @@ Result<Reply> Client::send(const std::string& sql, std::chrono::milliseconds tim
   if (const auto opened = ready(); !opened) return failed(opened);
   if (!alive() || PQsendQuery(m_state->connection, sql.c_str()) == 0) {
     Reply reply;
-    reply.error = record::SqlError{
-        "08006",
-        m_state->connection == nullptr ? "the session is closed" : abridged(PQerrorMessage(m_state->connection), 300),
-        "", "", ""};
+    reply.error =
+        record::SqlError{"08006",
+                         m_state->connection == nullptr ? "the session is closed"
+                                                        : abridged(PQerrorMessage(m_state->connection), 300),
+                         "", "", ""};
     return reply;
   }
   m_state->posted = true;

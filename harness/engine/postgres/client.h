@@ -34,7 +34,8 @@ class Client {
 
   /// Waits until the session is ready.
   Result<void> ready();
-  /// Sends a message and returns; collect() has the answer. Whatever is sent next first drops an answer not collected.
+  /// Sends a message and returns; collect() has the answer. Whatever is sent next first drops an answer not
+  /// collected.
   void post(const std::string& sql);
   /// The reply to what was posted.
   Result<Reply> collect(std::chrono::milliseconds timeout, Rows rows = Rows::drop);

@@ -252,8 +252,7 @@ bool ContentReader::schema_changed(const State& before) const {
 /// Not touched by the server's word, the same file, the same columns in the same places.
 bool ContentReader::unchanged(const Wanted& table, const TableContent* before, const State* state,
                               const Touched& touched) const {
-  if (before == nullptr || touched.everything || touched.tables.contains(table.heap->identity))
-    return false;
+  if (before == nullptr || touched.everything || touched.tables.contains(table.heap->identity)) return false;
   if (before->storage != table.content.storage) return false;
   const bool same_columns = std::ranges::equal(
       before->columns, table.content.columns, [](const ColumnContent& a, const ColumnContent& b) {

@@ -27,8 +27,8 @@ class ContentReader {
   ContentReader(Connection& connection, const Catalog& catalog)
       : m_connection(connection), m_catalog(catalog) {}
 
-  /// Content of every table; taken over from `previous`, or else from the `earlier` state, where nothing can have
-  /// changed it since.
+  /// Content of every table; taken over from `previous`, or else from the `earlier` state, where nothing can
+  /// have changed it since.
   Result<std::vector<TableContent>> read(const State* previous, const Touched& touched, const Since& earlier);
 
  private:

@@ -290,7 +290,8 @@ Result<std::unique_ptr<Engine>> existing_server(const std::string& url) {
     return failed(FailureKind::environment, fmt::format("cannot use the server: version {} is older than 13",
                                                         session->parameter("server_version")));
   }
-  const auto may = session->rows("SELECT rolcreatedb OR rolsuper, rolname FROM pg_roles WHERE rolname = current_user");
+  const auto may =
+      session->rows("SELECT rolcreatedb OR rolsuper, rolname FROM pg_roles WHERE rolname = current_user");
   if (!may) return failed(may);
   if (may->empty() || (*may)[0][0] != "t") {
     return failed(FailureKind::environment,

@@ -56,7 +56,8 @@ Result<SideOutcome> DatabaseInstance::run_side(const SideRequest& request) {
   return m_side_runner.run(request);
 }
 
-Result<State> DatabaseInstance::read_state(const State* previous, const Touched& touched, const Since& earlier) {
+Result<State> DatabaseInstance::read_state(const State* previous, const Touched& touched,
+                                           const Since& earlier) {
   return m_state_reader.read(previous, touched, earlier);
 }
 

@@ -23,7 +23,9 @@ class DatabaseInstance : public Instance {
   Result<void> execute(const std::string& sql, const Location& location) override;
   Result<void> analyze() override;
   Result<SideOutcome> run_side(const SideRequest& request) override;
-  Result<std::vector<record::SettingChange>> leaked_settings() override { return m_side_runner.leaked_settings(); }
+  Result<std::vector<record::SettingChange>> leaked_settings() override {
+    return m_side_runner.leaked_settings();
+  }
   using Instance::read_state;
   Result<State> read_state(const State* previous, const Touched& touched, const Since& earlier) override;
   Result<void> restore_sequences(const State& state) override;

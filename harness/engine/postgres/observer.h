@@ -31,7 +31,8 @@ class Observer {
 
   /// After a statement, inside its transaction: what it did.
   Result<void> look(record::StatementRecord& statement);
-  /// Fires what is deferred to COMMIT while it can still be watched, and looks; the server's error if one is due.
+  /// Fires what is deferred to COMMIT while it can still be watched, and looks; the server's error if one is
+  /// due.
   Result<std::optional<record::SqlError>> look_before_commit();
   /// The transaction is over: the next one begins without locks.
   void transaction_ended();

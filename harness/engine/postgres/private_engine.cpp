@@ -242,14 +242,14 @@ class PrivateEngine : public Engine {
     if (!server) return failed(server);
     record::ServerInfo info = m_info;
     info.settings = server_settings(purpose, m_options.binaries.major);
-    auto instance = std::make_unique<PrivateInstance>(m_options, m_tools, std::move(info), std::move(directory),
-                                                      std::move(*server), database);
+    auto instance = std::make_unique<PrivateInstance>(m_options, m_tools, std::move(info),
+                                                      std::move(directory), std::move(*server), database);
     if (purpose == Purpose::rehearse) instance->open_ahead();
     return instance;
   }
 
-  /// A memory disk makes a thousand small files several times as fast as ext4 does. Room is left for a rehearsal that
-  /// rewrites everything several times over, and for the servers themselves.
+  /// A memory disk makes a thousand small files several times as fast as ext4 does. Room is left for a
+  /// rehearsal that rewrites everything several times over, and for the servers themselves.
   bool fits_in_memory(const Image& image) const {
     if (m_options.memory_directory.empty()) return false;
     const auto entries = list_tree(image.directory, Hashing::none);

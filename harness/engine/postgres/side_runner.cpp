@@ -21,10 +21,12 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds k_own_timeout{60'000};
 constexpr std::size_t k_text_limit = 4000;
 
-// What a new session begins with: a spare one that was opened before a side changed it begins with something else.
+// What a new session begins with: a spare one that was opened before a side changed it begins with something
+// else.
 const std::string k_beginning =
     "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn, "
-    "(SELECT string_agg(setdatabase::text || '/' || setrole::text || '/' || setconfig::text, ';') FROM pg_db_role_setting), "
+    "(SELECT string_agg(setdatabase::text || '/' || setrole::text || '/' || setconfig::text, ';') FROM "
+    "pg_db_role_setting), "
     "(SELECT string_agg(concat(evtname, evtenabled), ';') FROM pg_event_trigger WHERE evtevent = 'login')";
 
 // role and session_authorization are hidden from pg_settings (GUC_NO_SHOW_ALL).
@@ -182,7 +184,8 @@ Result<bool> Execution::control(const std::string& sql, const Location& location
 
 /// Deferred triggers may change rows too; without a changed row so far none is due.
 Result<bool> Execution::before_commit(const Location& location) {
-  if (m_request.observe == Observe::no || !m_session.in_transaction() || !m_observer.saw_row_changes()) return true;
+  if (m_request.observe == Observe::no || !m_session.in_transaction() || !m_observer.saw_row_changes())
+    return true;
   auto error = m_observer.look_before_commit();
   if (!error) return failed(error);
   if (*error) fail(**error, location);
@@ -191,7 +194,8 @@ Result<bool> Execution::before_commit(const Location& location) {
 
 /// A statement of an autocommit side, in a transaction of its own where it can be watched.
 Result<bool> Execution::execute_alone(const Statement& statement, std::size_t index) {
-  if (m_request.observe == Observe::no || statement.kind != StatementKind::ordinary) return execute_bare(statement, index);
+  if (m_request.observe == Observe::no || statement.kind != StatementKind::ordinary)
+    return execute_bare(statement, index);
   if (const auto begun = control("BEGIN", statement.location); !begun || !*begun) return begun;
   auto done = execute(statement, index);
   if (!done) return done;
@@ -279,16 +283,16 @@ void SideRunner::close() {
   m_prepared = false;
 }
 
-/// Where the server's log stands; and the spare session is thrown away where a side has changed what a new session
-/// begins with.
+/// Where the server's log stands; and the spare session is thrown away where a side has changed what a new
+/// session begins with.
 Result<std::uint64_t> SideRunner::look_ahead() {
   const auto ask = [this]() -> Result<Reply> {
     if (m_observer && !m_observer->alive()) close();
     open_ahead();
     if (const auto opened = m_observer->ready(); !opened) return failed(opened);
-    return m_observer->send(
-        (m_prepared ? "" : "PREPARE lockkeeper_beginning AS " + k_beginning + ";") + "EXECUTE lockkeeper_beginning",
-        k_own_timeout, Rows::keep);
+    return m_observer->send((m_prepared ? "" : "PREPARE lockkeeper_beginning AS " + k_beginning + ";") +
+                                "EXECUTE lockkeeper_beginning",
+                            k_own_timeout, Rows::keep);
   };
   auto reply = ask();
   // That a side has ended this session too shows only when it is used.
