@@ -76,6 +76,22 @@ TEST_F(Check, folders_with_up_and_down_are_read_too) {
   EXPECT_THAT(versions(checked.run()), ElementsAre("2024-01"));
 }
 
+TEST_F(Check, what_an_earlier_migration_froze_by_the_clock_is_no_difference_when_a_later_one_makes_it_anew) {
+  m_folder.write(
+      "migrations/0001_a.up.sql",
+      "CREATE TABLE p (t timestamp);\nCREATE VIEW v AS SELECT t < 'now'::timestamp AS old FROM p;\n");
+  m_folder.write("migrations/0001_a.down.sql", "DROP VIEW v;\nDROP TABLE p;\n");
+  m_folder.write("migrations/0002_b.up.sql",
+                 "DROP VIEW v;\nALTER TABLE p ADD COLUMN x int;\n"
+                 "CREATE VIEW v AS SELECT t < 'now'::timestamp AS old, x FROM p;\n");
+  m_folder.write("migrations/0002_b.down.sql",
+                 "DROP VIEW v;\nALTER TABLE p DROP COLUMN x;\n"
+                 "CREATE VIEW v AS SELECT t < 'now'::timestamp AS old FROM p;\n");
+  const Checked checked = check({"migrations"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+  EXPECT_THAT(checked.rules(), ElementsAre("not-deterministic", "not-deterministic"));
+}
+
 TEST_F(Check, a_finding_names_rule_level_side_and_place) {
   m_folder.write("migrations/0001_t.up.sql", "CREATE TABLE t (id int);\nCREATE INDEX t_id ON t (id);\n");
   m_folder.write("migrations/0001_t.down.sql", "-- the index is forgotten on purpose\nDROP TABLE u;\n");

@@ -293,7 +293,9 @@ TEST(MarkdownForm, every_row_of_a_table_has_its_cells_whatever_the_names) {
       continue;
     }
     std::size_t pipes = 0;
-    for (std::size_t at = 0; at < line.size(); ++at) pipes += line[at] == '|' && line[at - 1] != '\\' ? 1 : 0;
+    for (std::size_t at = 0; at < line.size(); ++at) {
+      pipes += line[at] == '|' && (at == 0 || line[at - 1] != '\\') ? 1 : 0;
+    }
     if (expected == 0) expected = pipes;
     EXPECT_EQ(pipes, expected) << line;
     ++rows;

@@ -36,7 +36,7 @@ struct PrivateOptions {
   /// This run's own directory (base/run_directory.h), removed by its owner.
   std::filesystem::path run_directory;
   /// Another one on a memory disk, for rehearsals whose image leaves it ample room; empty: none.
-  std::filesystem::path memory_directory;
+  std::filesystem::path memory_directory = {};
 };
 
 /// Servers of our own, each on a private socket.
