@@ -132,7 +132,7 @@ bool are_dates(const std::vector<Migration>& migrations, NumberOrder order) {
     dashes = dashes || digits.size() != migration.version.size();
     shortest = std::min(shortest, digits.size());
   }
-  return dashes || (order == NumberOrder::dates_as_text && shortest >= k_date_digits);
+  return shortest >= k_date_digits && (dashes || order == NumberOrder::dates_as_text);
 }
 
 }  // namespace

@@ -85,8 +85,13 @@ Result<void> Course::examine_back(Passage& passage, record::StateDifference diff
   if (!down) return failed(down);
   const auto back = (*clean)->read_state(nullptr, everything());
   if (!back) return failed(back);
-  auto noise = engine::without(engine::compare(passage.back, *back), inherited);
-  record.back_difference = engine::without(engine::without(std::move(difference), inherited), noise);
+  // Residue is what both runs left otherwise than they found it, and both alike: also where an earlier
+  // migration's noise made them find different things.
+  auto noise = engine::compare(passage.back, *back);
+  const auto clean_difference = engine::compare(*before, *back);
+  const auto only_here = engine::without(difference, clean_difference);
+  record.back_difference = engine::without(engine::without(std::move(difference), only_here), noise);
+  noise = engine::without(std::move(noise), inherited);
   record.up_not_deterministic = *passage.up_noise;
   record.down_not_deterministic = engine::without(std::move(noise), *passage.up_noise);
   add(m_noise, record.up_not_deterministic);
