@@ -168,9 +168,27 @@ Result<void> remove_run(const fs::path& directory, int& processes) {
   return remove_tree(directory);
 }
 
+/// "run-4711-x7Gq2a" → is there a process 4711?
+bool owner_lives(const fs::path& directory) {
+  const std::vector<std::string> parts = split(directory.filename().string(), '-');
+  const long pid = parts.size() > 1 ? std::strtol(parts[1].c_str(), nullptr, 10) : 0;
+  return pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH);
+}
+
+/// A child that the dead run had forked and that has not come to its exec yet still holds the lock for a
+/// moment.
+std::optional<FileLock> lock_of_dead_run(const fs::path& directory) {
+  const auto until = Clock::now() + std::chrono::seconds(2);
+  while (true) {
+    auto lock = FileLock::open(directory / k_lock, LOCK_EX | LOCK_NB, 0);
+    if (lock || owner_lives(directory) || Clock::now() > until) return lock;
+    ::poll(nullptr, 0, 2);
+  }
+}
+
 void sweep_one(const fs::path& directory, bool whole, Swept& swept) {
   if (whole) {
-    const auto lock = FileLock::open(directory / k_lock, LOCK_EX | LOCK_NB, 0);
+    const auto lock = lock_of_dead_run(directory);
     if (!lock || ::access((directory / k_kept).c_str(), F_OK) == 0) return;
     const auto removed = remove_run(directory, swept.processes);
     if (removed) {
