@@ -28,7 +28,6 @@ class Reporting {
   bool write_files(const record::Record& record) const;
   /// What was asked for with FORM=-; once, at the end.
   void write_standard_output(const record::Record& record) const;
-  bool has_files() const { return !m_files.empty(); }
 
  private:
   struct File {

@@ -9,26 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/interrupt.h"
 
 namespace lockkeeper {
 
 namespace {
-
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : m_descriptor(descriptor) {}
-  ~Descriptor() {
-    if (m_descriptor >= 0) ::close(m_descriptor);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return m_descriptor; }
-
- private:
-  int m_descriptor;
-};
 
 tl::unexpected<Failure> cannot(std::string_view what, const std::filesystem::path& path, FailureKind kind) {
   return failed(kind, fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));

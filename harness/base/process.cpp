@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/interrupt.h"
 #include "base/text.h"
 
@@ -30,32 +31,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds k_last_grace{5000};
-
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int descriptor) : m_descriptor(descriptor) {}
-  ~Descriptor() { close(); }
-  Descriptor(Descriptor&& other) noexcept : m_descriptor(std::exchange(other.m_descriptor, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    if (this != &other) {
-      close();
-      m_descriptor = std::exchange(other.m_descriptor, -1);
-    }
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return m_descriptor; }
-  int release() { return std::exchange(m_descriptor, -1); }
-  void close() {
-    if (m_descriptor >= 0) ::close(std::exchange(m_descriptor, -1));
-  }
-
- private:
-  int m_descriptor = -1;
-};
 
 struct Pipe {
   Descriptor read;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -37,32 +38,6 @@ constexpr const char* k_socket_prefix = "/tmp/lockkeeper-";
 // sun_path holds 108 bytes with the closing zero (unix(7)); the server adds this to the directory.
 constexpr std::size_t k_longest_socket = 107;
 constexpr std::string_view k_socket_name = "/.s.PGSQL.5432";
-
-/// A descriptor with an flock on it, both gone with the object.
-class FileLock {
- public:
-  static std::optional<FileLock> open(const fs::path& path, int operation, int flags) {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-    if (descriptor < 0) return std::nullopt;
-    FileLock lock(descriptor);
-    while (::flock(descriptor, operation) != 0) {
-      if (errno != EINTR) return std::nullopt;
-    }
-    return lock;
-  }
-  FileLock(FileLock&& other) noexcept : m_descriptor(std::exchange(other.m_descriptor, -1)) {}
-  FileLock& operator=(FileLock&&) = delete;
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-  ~FileLock() {
-    if (m_descriptor >= 0) ::close(m_descriptor);
-  }
-  int release() { return std::exchange(m_descriptor, -1); }
-
- private:
-  explicit FileLock(int descriptor) : m_descriptor(descriptor) {}
-  int m_descriptor;
-};
 
 tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path) {
   return failed(FailureKind::environment,

@@ -18,6 +18,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/interrupt.h"
@@ -31,20 +32,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t k_block = 256UL * 1024;
 constexpr std::size_t k_copiers = 2;
 constexpr std::string_view k_list_head = "lockkeeper tree 1";
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : m_descriptor(descriptor) {}
-  ~Descriptor() {
-    if (m_descriptor >= 0) ::close(m_descriptor);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return m_descriptor; }
-
- private:
-  int m_descriptor;
-};
 
 tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path, int error = errno) {
   return failed(FailureKind::environment,

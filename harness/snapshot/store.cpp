@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -42,32 +43,6 @@ constexpr const char* k_notes = "notes";
 constexpr const char* k_used = "used";
 constexpr const char* k_drafts_lock = "making drafts";  // no key: it has a space
 constexpr int k_format = 1;
-
-/// A descriptor with an flock on it, both gone with the object.
-class FileLock {
- public:
-  static std::optional<FileLock> open(const fs::path& path, int operation, int flags = 0) {
-    FileLock lock(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
-    if (lock.m_descriptor < 0) return std::nullopt;
-    while (::flock(lock.m_descriptor, operation) != 0) {
-      if (errno != EINTR) return std::nullopt;
-    }
-    return lock;
-  }
-  FileLock(FileLock&& other) noexcept : m_descriptor(std::exchange(other.m_descriptor, -1)) {}
-  FileLock& operator=(FileLock&&) = delete;
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-  ~FileLock() {
-    if (m_descriptor >= 0) ::close(m_descriptor);
-  }
-  /// The lock then lasts as long as the process.
-  void keep_for_life() { m_descriptor = -1; }
-
- private:
-  explicit FileLock(int descriptor) : m_descriptor(descriptor) {}
-  int m_descriptor;
-};
 
 tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path, int error = errno) {
   return failed(FailureKind::environment,
@@ -276,8 +251,8 @@ Result<fs::path> Store::draft() const {
     static_cast<void>(remove_tree(path));
     return failure;
   }
-  // Tells prune() that its maker lives; what a dead maker left has no holder.
-  lock->keep_for_life();
+  // Held for the rest of our life: tells prune() that its maker lives; what a dead maker left has no holder.
+  static_cast<void>(lock->release());
   const fs::path data = fs::path(path) / k_data;
   if (::mkdir(data.c_str(), 0700) != 0) return cannot("make", data);
   return data;
