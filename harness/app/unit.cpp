@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/memory_disk.h"
+#include "base/interrupt.h"
 #include "base/run_directory.h"
 #include "check/rule.h"
 #include "history/load.h"
@@ -96,6 +97,9 @@ record::Run run_unit(const Unit& unit, const UnitContext& context) {
     run.scenario_file = unit.target;
     run.failure = rehearsed.error();
   }
+  // Whatever a signal made fail on the way (a version that was not told, a session cut off) failed by the
+  // signal.
+  if (run.failure && interrupted()) run.failure = failed_by_interrupt().value();
   check::judge(run, unit.scenario, context.today);
   if (run.verdict == record::Verdict::fail) run.reproduce = reproduction(unit, context, run);
   context.console.run_finished(run);
