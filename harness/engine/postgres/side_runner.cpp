@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "engine/postgres/client.h"
 #include "engine/postgres/observer.h"
+#include "engine/postgres/session_traces.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -21,13 +22,18 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds k_own_timeout{60'000};
 constexpr std::size_t k_text_limit = 4000;
 
-// What a new session begins with: a spare one that was opened before a side changed it begins with something
-// else.
-const std::string k_beginning =
-    "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn, "
-    "(SELECT string_agg(setdatabase::text || '/' || setrole::text || '/' || setconfig::text, ';') FROM "
-    "pg_db_role_setting), "
-    "(SELECT string_agg(concat(evtname, evtenabled), ';') FROM pg_event_trigger WHERE evtevent = 'login')";
+/// What a new session begins with (a spare one that was opened before a side changed it begins with something
+/// else), and whether sessions may serve one side after another.
+std::string beginning_query() {
+  return fmt::format(
+      "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn, "
+      "(SELECT string_agg(setdatabase::text || '/' || setrole::text || '/' || setconfig::text, ';') FROM "
+      "pg_db_role_setting), "
+      "(SELECT string_agg(concat(evtname, evtenabled), ';') FROM pg_event_trigger WHERE evtevent = 'login'), "
+      // Before 15 a session's own table counters cannot be brought back to nothing.
+      "CASE WHEN current_setting('server_version_num')::int >= 150000 THEN NOT ({}) ELSE false END",
+      k_functions_may_leave_traces);
+}
 
 // role and session_authorization are hidden from pg_settings (GUC_NO_SHOW_ALL).
 const std::string k_leaked =
@@ -38,6 +44,10 @@ const std::string k_leaked =
     "UNION ALL SELECT 'session_authorization', r.rolname, session_user::text "
     "FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a "
     "JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE session_user <> r.rolname ORDER BY 1";
+
+// Temporary objects leave a schema behind. The flush empties the session's own table counters, in which the
+// next side must find nothing but what it does itself.
+const std::string k_parting = "SELECT pg_catalog.pg_my_temp_schema(), pg_catalog.pg_stat_force_next_flush()";
 
 record::Microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<record::Microseconds>(Clock::now() - start);
@@ -283,14 +293,14 @@ void SideRunner::close() {
   m_prepared = false;
 }
 
-/// Where the server's log stands; and the spare session is thrown away where a side has changed what a new
-/// session begins with.
-Result<std::uint64_t> SideRunner::look_ahead() {
+/// Where the server stands before a side; the spare session is thrown away where an earlier side has changed
+/// what a new session begins with.
+Result<SideRunner::Beginning> SideRunner::look_ahead() {
   const auto ask = [this]() -> Result<Reply> {
     if (m_observer && !m_observer->alive()) close();
     open_ahead();
     if (const auto opened = m_observer->ready(); !opened) return failed(opened);
-    return m_observer->send((m_prepared ? "" : "PREPARE lockkeeper_beginning AS " + k_beginning + ";") +
+    return m_observer->send((m_prepared ? "" : "PREPARE lockkeeper_beginning AS " + beginning_query() + ";") +
                                 "EXECUTE lockkeeper_beginning",
                             k_own_timeout, Rows::keep);
   };
@@ -303,22 +313,24 @@ Result<std::uint64_t> SideRunner::look_ahead() {
                   "cannot look at the server: " + (reply->error ? reply->error->message : "no answer"));
   }
   m_prepared = true;
-  const std::string beginning = reply->rows[0][1] + "|" + reply->rows[0][2];
+  const auto& row = reply->rows[0];
+  const std::string beginning = row[1] + "|" + row[2];
   if (beginning != m_session_beginning || !m_spare->ready() || !m_spare->alive()) {
     m_spare = std::make_unique<Client>(m_connection);
   }
   m_session_beginning = beginning;
-  return std::strtoull(reply->rows[0][0].c_str(), nullptr, 10);
+  return Beginning{std::strtoull(row[0].c_str(), nullptr, 10), row[3] == "t"};
 }
 
 Result<SideOutcome> SideRunner::run(const SideRequest& request) {
-  m_leaving.reset();
-  const auto wal = look_ahead();
-  if (!wal) return failed(wal);
+  if (const auto taken = take_back(); !taken) return failed(taken);
+  const auto beginning = look_ahead();
+  if (!beginning) return failed(beginning);
   auto session = std::move(m_spare);
   if (const auto opened = session->ready(); !opened) return failed(opened);
-  m_spare = std::make_unique<Client>(m_connection);
-  Execution execution(*session, *m_observer, *wal, request);
+  const bool may_return = beginning->sessions_may_return && !may_leave_traces(request.source->text());
+  if (!may_return) m_spare = std::make_unique<Client>(m_connection);
+  Execution execution(*session, *m_observer, beginning->wal, request);
   if (const auto done = execution.run(); !done) return failed(done);
   if (const Statement* refused = execution.refused();
       refused != nullptr && request.shape == TransactionShape::one_transaction) {
@@ -330,21 +342,33 @@ Result<SideOutcome> SideRunner::run(const SideRequest& request) {
     return run(alone);
   }
   auto outcome = std::move(execution).outcome();
-  if (request.observe == Observe::yes) {
-    m_spare->post(Observer::warm_up());
-    if (!outcome.run.error) {
-      session->post(k_leaked);
-      m_leaving = std::move(session);
-    }
-  }
+  const bool observed = request.observe == Observe::yes;
+  if (m_spare && observed) m_spare->post(Observer::warm_up());
+  if (outcome.run.error || (!observed && !may_return)) return outcome;
+  session->post(observed && may_return ? k_leaked + ";" + k_parting : observed ? k_leaked : k_parting);
+  m_leaving = std::move(session);
+  m_may_return = may_return;
   return outcome;
+}
+
+/// The last side's session answers for what it leaves. Where that is nothing that DISCARD ALL would not undo,
+/// the session serves the next side: a new backend costs more than a small migration.
+Result<Reply> SideRunner::take_back() {
+  if (!m_leaving) return Reply{};
+  auto session = std::move(m_leaving);
+  auto reply = session->collect(k_own_timeout, Rows::keep);
+  if (!reply || !m_may_return || reply->error || reply->rows.empty() || !session->alive()) return reply;
+  const bool has_temporary_schema = reply->rows.back()[0] != "0";
+  reply->rows.pop_back();
+  if (has_temporary_schema) return reply;
+  session->post("DISCARD ALL");
+  m_spare = std::move(session);
+  return reply;
 }
 
 Result<std::vector<record::SettingChange>> SideRunner::leaked_settings() {
   std::vector<record::SettingChange> changes;
-  if (!m_leaving) return changes;
-  const auto reply = m_leaving->collect(k_own_timeout, Rows::keep);
-  m_leaving.reset();
+  const auto reply = take_back();
   if (!reply) return failed(reply);
   for (const auto& row : reply->rows) changes.push_back({row[0], row[1], row[2]});
   return changes;

@@ -11,8 +11,10 @@ namespace lockkeeper::engine::postgres {
 
 class Client;
 
-/// Runs sides, each in a session of its own, as a tool would; the next session is opened while the present
-/// one works, since a new backend takes longer than a small migration.
+struct Reply;
+
+/// Runs sides, each in a session of its own, as a tool would: a new one, or one that DISCARD ALL has made as
+/// good as new. A new backend takes longer than a small migration.
 class SideRunner {
  public:
   /// `connection` is a libpq connection string to the database of the instance.
@@ -32,12 +34,18 @@ class SideRunner {
   void close();
 
  private:
-  Result<std::uint64_t> look_ahead();
+  struct Beginning {
+    std::uint64_t wal = 0;             ///< where the server's log stands
+    bool sessions_may_return = false;  ///< nothing in the database leaves more than DISCARD ALL undoes
+  };
+  Result<Beginning> look_ahead();
+  Result<Reply> take_back();
 
   std::string m_connection;
   std::unique_ptr<Client> m_spare;     ///< for the next side
   std::unique_ptr<Client> m_leaving;   ///< of the last side, asked for what it leaves changed
   std::unique_ptr<Client> m_observer;  ///< sees only what is committed
+  bool m_may_return = false;           ///< the leaving session may serve the next side
   bool m_prepared = false;             ///< the observer's query
   std::string m_session_beginning;     ///< settings of database and roles when the spare was opened
 };
