@@ -16,12 +16,6 @@ const ColumnContent* named(const std::vector<ColumnContent>& columns, std::strin
   return found == columns.end() ? nullptr : &*found;
 }
 
-bool same_layout(const std::vector<ColumnContent>& a, const std::vector<ColumnContent>& b) {
-  return std::ranges::equal(a, b, [](const ColumnContent& x, const ColumnContent& y) {
-    return x.name == y.name && x.type == y.type;
-  });
-}
-
 /// Equal as they are, or, where only the type changed, once cast back to what they were. Either state may be
 /// the one that knows the other's types.
 bool same_values(const ColumnContent& column, const TableContent& before, const TableContent& after) {
@@ -34,16 +28,12 @@ bool same_values(const ColumnContent& column, const TableContent& before, const 
   return was != nullptr && was->type == now->type && was->hash == now->hash;
 }
 
-/// False only where both hashes are over the same columns.
+/// False only where both know which values of the same columns stand together, and differ.
 bool same_composition(const TableContent& before, const TableContent& after) {
-  if (same_layout(before.columns, after.columns)) return before.row_hash == after.row_hash;
-  if (!after.former_row_hash.empty() && same_layout(before.columns, after.former)) {
-    return before.row_hash == after.former_row_hash;
-  }
-  if (!before.former_row_hash.empty() && same_layout(after.columns, before.former)) {
-    return after.row_hash == before.former_row_hash;
-  }
-  return true;
+  return std::ranges::all_of(before.compositions, [&](const Composition& was) {
+    const auto now = std::ranges::find(after.compositions, was.columns, &Composition::columns);
+    return now == after.compositions.end() || now->hash == was.hash;
+  });
 }
 
 DataDifference difference_of(DataChange change, const TableContent& before, const TableContent& after,

@@ -118,8 +118,10 @@ TEST(Compare, a_table_made_again_alike_is_no_difference_but_is_known_to_have_tak
 }
 
 TEST(Compare, other_rows_are_told_once_and_not_for_each_column) {
-  const auto before = content_of({"public.t", 2, "10", {{"a", "integer", "1"}, {"b", "text", "2"}}});
-  const auto after = content_of({"public.t", 1, "11", {{"a", "integer", "3"}, {"b", "text", "4"}}});
+  const auto before =
+      content_of({"public.t", 2, {{"a", "integer", "1"}, {"b", "text", "2"}}, {{{"a", "b"}, "10"}}});
+  const auto after =
+      content_of({"public.t", 1, {{"a", "integer", "3"}, {"b", "text", "4"}}, {{{"a", "b"}, "11"}}});
 
   const auto difference = compare(before, after);
 
@@ -130,15 +132,25 @@ TEST(Compare, other_rows_are_told_once_and_not_for_each_column) {
 }
 
 TEST(Compare, values_that_stand_together_otherwise_are_told_only_where_columns_are_equal) {
-  const auto before = content_of({"public.t", 2, "10", {{"a", "integer", "1"}}});
-  const auto recomposed = content_of({"public.t", 2, "11", {{"a", "integer", "1"}}});
-  const auto other_values = content_of({"public.t", 2, "11", {{"a", "integer", "5"}}});
+  const auto before = content_of({"public.t", 2, {{"a", "integer", "1"}}, {{{"a"}, "10"}}});
+  const auto recomposed = content_of({"public.t", 2, {{"a", "integer", "1"}}, {{{"a"}, "11"}}});
+  const auto other_values = content_of({"public.t", 2, {{"a", "integer", "5"}}, {{{"a"}, "11"}}});
 
   ASSERT_EQ(compare(before, recomposed).data.size(), 1U);
   EXPECT_EQ(compare(before, recomposed).data[0].change, DataChange::row_composition);
   ASSERT_EQ(compare(before, other_values).data.size(), 1U);
   EXPECT_EQ(compare(before, other_values).data[0].change, DataChange::column_values);
   EXPECT_EQ(compare(before, other_values).data[0].column, "a");
+}
+
+TEST(Compare, whole_rows_are_compared_over_columns_that_both_states_know_of) {
+  const auto before = content_of({"public.t", 2, {{"a", "integer", "1"}}, {{{"a", "b"}, "10"}}});
+  const auto other = content_of({"public.t", 2, {{"a", "integer", "1"}}, {{{"a"}, "7"}, {{"a", "b"}, "11"}}});
+  const auto unknown = content_of({"public.t", 2, {{"a", "integer", "1"}}, {{{"a"}, "7"}}});
+
+  ASSERT_EQ(compare(before, other).data.size(), 1U);
+  EXPECT_EQ(compare(before, other).data[0].change, DataChange::row_composition);
+  EXPECT_TRUE(compare(before, unknown).data.empty());
 }
 
 TEST(Without, attributes_that_differ_between_identical_runs_are_left_out_and_others_stay) {

@@ -37,24 +37,36 @@ struct ColumnContent {
 
   // Not compared: what the next read needs to know that nothing changed.
   std::string hashed_as = {};  ///< which hash was taken
+  std::string seed = {};       ///< the name that seeds it: the column's own, or the one that it had before
   std::string slot = {};       ///< where the value is stored, or how it is computed
 };
+
+/// Which values stand together: a sum over rows of a hash of all values of some columns. A column that holds
+/// the same value in every row adds nothing to it.
+struct Composition {
+  std::vector<std::string> columns;  ///< name, type and seed of each, sorted
+  std::string hash;
+};
+
+/// What of the schema the text of a table's values may hang on.
+enum class Dependence { none, types, names };
 
 struct TableContent {
   std::string table;  ///< identity
   std::int64_t rows = 0;
-  std::string row_hash;                ///< over whole rows: which values stand together
   std::vector<ColumnContent> columns;  ///< by name
+  /// Over the columns that the table had when it was read, and over those that states before it know of: two
+  /// states are compared by what both have.
+  std::vector<Composition> compositions = {};
 
-  /// Where columns were added or changed their type: the same rows read as the table was before, values cast
-  /// back to their former type. What is equal then was not lost by the change. Columns that cannot be cast
-  /// back are missing.
+  /// Where columns changed their type: the same rows read as the table was before, values cast back to their
+  /// former type. What is equal then was not lost by the change. Columns that cannot be cast back are
+  /// missing.
   std::vector<ColumnContent> former = {};
-  std::string former_row_hash = {};  ///< over the former columns; empty where one of them is missing
 
   // Not compared: what the next read needs to know that nothing changed.
-  std::string storage = {};         ///< the file that the rows lie in
-  bool depends_on_catalog = false;  ///< values whose text the schema may change (enums, regclass, …)
+  std::string storage = {};  ///< the file that the rows lie in
+  Dependence depends_on = Dependence::none;
 };
 
 struct SequencePosition {

@@ -17,7 +17,9 @@ Result<void> Course::again(Passage& passage) {
   auto outcome = run(*m_instance, *passage.migration, Side::up, Observe::yes);
   if (!outcome) return failed(outcome);
   auto& again = record.again.emplace(std::move(outcome->run));
-  auto state = state_after(again, passage.back, outcome->touched);
+  // What neither down nor up touched is as it was in S1.
+  auto state = state_after(again, passage.back, outcome->touched,
+                           {&passage.after, united(passage.touched_back, outcome->touched)});
   if (!state) return failed(state);
   if (const auto noted = note_leaks(again); !noted) return failed(noted);
   if (again.error) {
@@ -49,11 +51,11 @@ Result<void> Course::examine_again(Passage& passage, record::StateDifference dif
   if (!passage.up_noise) {
     const auto clean = m_ground.at(passage.index);
     if (!clean) return failed(clean);
-    const auto before = (*clean)->read_state(nullptr, everything());
+    const auto before = (*clean)->read_state(&passage.before, everything());
     if (!before) return failed(before);
     const auto up = run(**clean, *passage.migration, Side::up, Observe::no);
     if (!up) return failed(up);
-    const auto after = (*clean)->read_state(nullptr, everything());
+    const auto after = (*clean)->read_state(&passage.after, everything());
     if (!after) return failed(after);
     passage.inherited = engine::compare(passage.before, *before);
     passage.up_noise = engine::without(engine::compare(passage.after, *after), passage.inherited);

@@ -32,10 +32,8 @@ Result<Course::Ending> Course::back(Passage& passage) {
   auto& back = record.back.emplace(std::move(outcome->run));
   // What neither up nor down touched is as it was before both, though S1 may have held it under other
   // columns.
-  engine::Since earlier{&passage.before, passage.touched};
-  earlier.touched.everything = earlier.touched.everything || outcome->touched.everything;
-  earlier.touched.tables.insert(outcome->touched.tables.begin(), outcome->touched.tables.end());
-  auto state = state_after(back, passage.after, outcome->touched, earlier);
+  auto state = state_after(back, passage.after, outcome->touched,
+                           {&passage.before, united(passage.touched, outcome->touched)});
   if (!state) return failed(state);
   if (const auto noted = note_leaks(back); !noted) return failed(noted);
   if (back.error) {
@@ -44,6 +42,7 @@ Result<Course::Ending> Course::back(Passage& passage) {
     return Ending::stopped;
   }
   passage.back = std::move(**state);
+  passage.touched_back = std::move(outcome->touched);
   passage.back_ran = true;
   record.down_did_nothing =
       !record.forward_change.empty() && engine::compare(passage.after, passage.back).empty();
@@ -71,19 +70,19 @@ Result<void> Course::examine_back(Passage& passage, record::StateDifference diff
   }
   auto clean = m_ground.at(passage.index);
   if (!clean) return failed(clean);
-  const auto before = (*clean)->read_state(nullptr, everything());
+  const auto before = (*clean)->read_state(&passage.before, everything());
   if (!before) return failed(before);
   passage.inherited = engine::compare(passage.before, *before);
   const auto& inherited = passage.inherited;
   if (const auto counted = count_rows(**clean, inherited, difference); !counted) return failed(counted);
   const auto up = run(**clean, *passage.migration, Side::up, Observe::no);
   if (!up) return failed(up);
-  const auto after = (*clean)->read_state(nullptr, everything());
+  const auto after = (*clean)->read_state(&passage.after, everything());
   if (!after) return failed(after);
   passage.up_noise = engine::without(engine::compare(passage.after, *after), inherited);
   const auto down = run(**clean, *passage.migration, Side::down, Observe::no);
   if (!down) return failed(down);
-  const auto back = (*clean)->read_state(nullptr, everything());
+  const auto back = (*clean)->read_state(&passage.back, everything());
   if (!back) return failed(back);
   // Residue is what both runs left otherwise than they found it, and both alike: also where an earlier
   // migration's noise made them find different things.

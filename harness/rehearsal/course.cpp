@@ -35,6 +35,12 @@ engine::Touched everything() {
   return touched;
 }
 
+engine::Touched united(engine::Touched touched, const engine::Touched& more) {
+  touched.everything = touched.everything || more.everything;
+  touched.tables.insert(more.tables.begin(), more.tables.end());
+  return touched;
+}
+
 Course::Course(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
                const history::Trial& trial, const Options& options, record::Run& run)
     : m_engine(engine),

@@ -28,10 +28,11 @@ class Course {
     std::size_t index = 0;
     const history::Migration* migration = nullptr;
     MigrationRecord* record = nullptr;
-    engine::State before;     ///< S0
-    engine::State after;      ///< S1
-    engine::State back;       ///< S2
-    engine::Touched touched;  ///< by up
+    engine::State before;          ///< S0
+    engine::State after;           ///< S1
+    engine::State back;            ///< S2
+    engine::Touched touched;       ///< by up
+    engine::Touched touched_back;  ///< by down
     bool back_ran = false;
     std::optional<record::StateDifference> up_noise;  ///< what two runs of up do differently, once known
     record::StateDifference inherited;  ///< what a clean S0 has otherwise: what earlier runs did differently

@@ -14,32 +14,28 @@ constexpr auto k_violated = record::SchemaFactKind::constraint_violated;
 json table_to_json(const engine::TableContent& table) {
   json columns = json::array();
   for (const auto& column : table.columns) {
-    columns.push_back({column.name, column.type, column.hash, column.hashed_as, column.slot});
+    columns.push_back({column.name, column.type, column.hash, column.hashed_as, column.seed, column.slot});
   }
-  return {{"table", table.table},
-          {"rows", table.rows},
-          {"hash", table.row_hash},
-          {"storage", table.storage},
-          {"depends", table.depends_on_catalog},
-          {"columns", std::move(columns)}};
+  json compositions = json::array();
+  for (const auto& composition : table.compositions)
+    compositions.push_back({composition.columns, composition.hash});
+  return {{"table", table.table},     {"rows", table.rows},
+          {"storage", table.storage}, {"depends", static_cast<int>(table.depends_on)},
+          {"columns", columns},       {"compositions", compositions}};
 }
 
 engine::TableContent table_from_json(const json& text) {
   engine::TableContent table;
   text.at("table").get_to(table.table);
   text.at("rows").get_to(table.rows);
-  text.at("hash").get_to(table.row_hash);
   text.at("storage").get_to(table.storage);
-  text.at("depends").get_to(table.depends_on_catalog);
+  table.depends_on = static_cast<engine::Dependence>(text.at("depends").get<int>());
   for (const auto& column : text.at("columns")) {
-    engine::ColumnContent content;
-    column.at(0).get_to(content.name);
-    column.at(1).get_to(content.type);
-    column.at(2).get_to(content.hash);
-    column.at(3).get_to(content.hashed_as);
-    column.at(4).get_to(content.slot);
-    table.columns.push_back(std::move(content));
+    table.columns.push_back(
+        {column.at(0), column.at(1), column.at(2), column.at(3), column.at(4), column.at(5)});
   }
+  for (const auto& composition : text.at("compositions"))
+    table.compositions.push_back({composition.at(0), composition.at(1)});
   return table;
 }
 

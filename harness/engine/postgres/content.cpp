@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -72,7 +74,6 @@ std::string hash_expression(std::string_view v, std::string_view how, const std:
   return as_text();
 }
 
-/// "name type, …": whether two hashes over rows are comparable.
 bool same_layout(const std::vector<ColumnContent>& a, const std::vector<ColumnContent>& b) {
   return std::ranges::equal(a, b, [](const ColumnContent& x, const ColumnContent& y) {
     return x.name == y.name && x.type == y.type;
@@ -98,11 +99,16 @@ std::string row_sum(const std::vector<std::string>& hashes) {
   return fmt::format("coalesce(sum(hashint8extended({}, 0)), 0)::text", xor_of(hashes));
 }
 
-/// One row: number, count, hash over rows, hash over rows of the former columns (or NULL), {sums}. The
-/// volatile call keeps the planner from merging the two levels, which would compute every hash twice; unlike
-/// OFFSET 0 it leaves the scan to parallel workers.
+/// "ARRAY[…]", also where there is nothing in it.
+std::string array_of(const std::vector<std::string>& items) {
+  return items.empty() ? "'{}'::text[]" : "ARRAY[" + join(items, ", ") + "]";
+}
+
+/// One row: number, count, {sums over columns}, {sums over rows}. The volatile call keeps the planner from
+/// merging the two levels, which would compute every hash twice; unlike OFFSET 0 it leaves the scan to
+/// parallel workers.
 std::string select_of(std::size_t number, const std::string& table, const std::vector<std::string>& hashes,
-                      const std::string& rows, const std::string& former_rows) {
+                      const std::vector<std::string>& row_sums) {
   std::vector<std::string> sums;
   std::vector<std::string> columns;
   for (std::size_t i = 0; i < hashes.size(); ++i) {
@@ -110,57 +116,79 @@ std::string select_of(std::size_t number, const std::string& table, const std::v
     columns.push_back(fmt::format("{} AS {}", hashes[i], hash_name(i)));
   }
   columns.emplace_back("clock_timestamp() AS fence");
-  return fmt::format("SELECT {}, count(*)::text, {}, {}, {}::text FROM (SELECT {} FROM ONLY {} t) s", number,
-                     rows, former_rows.empty() ? "NULL" : former_rows,
-                     sums.empty() ? "'{}'" : "ARRAY[" + join(sums, ", ") + "]", join(columns, ", "), table);
+  return fmt::format("SELECT {}, count(*)::text, {}::text, {}::text FROM (SELECT {} FROM ONLY {} t) s",
+                     number, array_of(sums), array_of(row_sums), join(columns, ", "), table);
 }
 
-/// The former columns' hashes among those of all columns; none where a former column is gone or of another
-/// type.
-std::string former_rows_of(const TableContent& content) {
+/// Integers of any width hash alike, and so does all text; a composition over them outlives a change of type.
+std::string family_of(const ColumnContent& column) {
+  if (column.hashed_as.starts_with("int")) return "int";
+  return column.hashed_as == "string" ? column.hashed_as : column.type;
+}
+
+std::string key_of(const ColumnContent& column) {
+  return column.name + '\x1f' + family_of(column) + '\x1f' + column.seed;
+}
+
+std::vector<std::string> keys_of(const std::vector<ColumnContent>& columns) {
+  std::vector<std::string> keys;
+  for (const ColumnContent& column : columns) keys.push_back(key_of(column));
+  std::ranges::sort(keys);
+  return keys;
+}
+
+/// The sum over rows for a composition; empty where one of its columns is not there any more.
+std::string row_sum_of(const Composition& composition, const std::vector<ColumnContent>& columns) {
   std::vector<std::string> hashes;
-  for (const ColumnContent& former : content.former) {
-    const ColumnContent* now = named(content.columns, former.name);
-    if (now == nullptr || now->type != former.type) return {};
-    hashes.push_back(hash_name(static_cast<std::size_t>(now - content.columns.data())));
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (std::ranges::binary_search(composition.columns, key_of(columns[i]))) hashes.push_back(hash_name(i));
   }
-  return hashes.empty() ? std::string() : row_sum(hashes);
+  return hashes.size() == composition.columns.size() ? row_sum(hashes) : std::string();
 }
 
 std::string select_of(std::size_t number, const TableContent& content) {
   std::vector<std::string> hashes;
-  std::vector<std::string> names;
-  for (const ColumnContent& column : content.columns) {
-    names.push_back(hash_name(hashes.size()));
-    hashes.push_back(hash_of("t." + quoted_name(column.name), column.hashed_as, column.name));
-  }
-  return select_of(number, content.table, hashes, row_sum(names), former_rows_of(content));
+  std::vector<std::string> row_sums;
+  for (const ColumnContent& column : content.columns)
+    hashes.push_back(hash_of("t." + quoted_name(column.name), column.hashed_as, column.seed));
+  for (const Composition& composition : content.compositions)
+    row_sums.push_back(row_sum_of(composition, content.columns));
+  return select_of(number, content.table, hashes, row_sums);
 }
 
-std::vector<std::string> sums_of(const std::string& array) {
+std::vector<std::string> items_of(const std::string& array) {
   if (array.size() < 3) return {};
   return split(std::string_view(array).substr(1, array.size() - 2), ',');
 }
 
-void take(const Connection::Row& row, TableContent& content) {
-  content.rows = std::atoll(row[1].value_or("0").c_str());
-  content.row_hash = row[2].value_or("");
-  content.former_row_hash = row[3].value_or("");
-  const auto sums = sums_of(row[4].value_or(""));
-  for (std::size_t i = 0; i < content.columns.size() && i < sums.size(); ++i)
-    content.columns[i].hash = sums[i];
+/// What is hashed alike needs no cast to be compared.
+bool hash_alike(const ColumnContent& a, const ColumnContent& b) {
+  return a.seed == b.seed && family_of(a) == family_of(b);
+}
+
+void take_former(TableContent& content) {
   for (ColumnContent& former : content.former) {
     const ColumnContent* now = named(content.columns, former.name);
-    if (now != nullptr && now->type == former.type) former.hash = now->hash;
+    if (now != nullptr && hash_alike(*now, former)) former.hash = now->hash;
   }
+}
+
+void take(const Connection::Row& row, TableContent& content) {
+  content.rows = std::atoll(row[1].value_or("0").c_str());
+  const auto sums = items_of(row[2].value_or(""));
+  for (std::size_t i = 0; i < content.columns.size() && i < sums.size(); ++i)
+    content.columns[i].hash = sums[i];
+  const auto row_sums = items_of(row[3].value_or(""));
+  for (std::size_t i = 0; i < content.compositions.size() && i < row_sums.size(); ++i)
+    content.compositions[i].hash = row_sums[i];
+  take_former(content);
 }
 
 void take_empty(TableContent& content) {
   content.rows = 0;
-  content.row_hash = "0";
+  for (Composition& composition : content.compositions) composition.hash = "0";
   for (ColumnContent& column : content.columns) column.hash = "0";
   for (ColumnContent& former : content.former) former.hash = "0";
-  content.former_row_hash = content.former.empty() ? "" : "0";
 }
 
 /// What the rows are also read as: the former layout, if there is one and it is another than today's.
@@ -172,11 +200,26 @@ std::vector<ColumnContent> former_layout(const TableContent& now, const TableCon
   return layout;
 }
 
+/// The sum of a hash that every row has.
+std::string times(std::int64_t rows, std::string_view hash) {
+  __extension__ using Wide = __int128;
+  Wide product = static_cast<Wide>(rows) * std::strtoll(std::string(hash).c_str(), nullptr, 10);
+  const bool negative = product < 0;
+  std::string digits;
+  do {
+    const int digit = static_cast<int>(product % 10);
+    digits.insert(digits.begin(), static_cast<char>('0' + (digit < 0 ? -digit : digit)));
+    product /= 10;
+  } while (product != 0);
+  return negative ? "-" + digits : digits;
+}
+
 ColumnContent layout_of(const HeapColumn& column) {
   return {.name = column.name,
           .type = column.type,
           .hash = {},
           .hashed_as = hashed_as(column.base_type),
+          .seed = {},
           .slot = column.computed.empty() ? std::to_string(column.number)
                                           : fmt::format("{} {}", column.number, column.computed)};
 }
@@ -188,9 +231,10 @@ const TableContent* content_of(const State* state, const std::string& table) {
   return found != state->tables.end() && found->table == table ? &*found : nullptr;
 }
 
-bool names_objects(const HeapColumn& column) {
-  return column.base_type >= k_first_user_oid ||
-         std::ranges::find(k_naming_types, column.base_type) != std::end(k_naming_types);
+Dependence dependence_of(const HeapColumn& column) {
+  if (std::ranges::find(k_naming_types, column.base_type) != std::end(k_naming_types))
+    return Dependence::names;
+  return column.base_type >= k_first_user_oid ? Dependence::types : Dependence::none;
 }
 
 tl::unexpected<Failure> cannot_read(const std::string& table, const Connection::Answered& answered) {
@@ -216,52 +260,227 @@ std::string hashed_as(std::uint64_t base_type) {
   return found == std::end(k_hashes) ? "text" : std::string(found->how);
 }
 
-std::string hash_of(std::string_view value, std::string_view how, std::string_view column) {
-  return fmt::format("coalesce({}, {})", hash_expression(value, how, seed_of(column, "value")),
-                     seed_of(column, "null"));
+std::string hash_of(std::string_view value, std::string_view how, std::string_view seed) {
+  return fmt::format("coalesce({}, {})", hash_expression(value, how, seed_of(seed, "value")),
+                     seed_of(seed, "null"));
 }
 
-std::vector<ContentReader::Wanted> ContentReader::wanted(const State* previous) {
-  std::map<std::string_view, const TableContent*> before;
-  if (previous != nullptr) {
-    for (const TableContent& table : previous->tables) before.emplace(table.table, &table);
+struct ContentReader::Wanted {
+  const Heap* heap = nullptr;
+  const TableContent* before = nullptr;       ///< in the previous state
+  const TableContent* long_before = nullptr;  ///< in the earlier one
+  TableContent content;
+  bool derived = false;
+  std::vector<std::size_t> constants;  ///< columns that hold the same value in every row
+};
+
+namespace {
+
+const ColumnContent* in_slot(const TableContent& table, const std::string& slot) {
+  const auto found = std::ranges::find(table.columns, slot, &ColumnContent::slot);
+  return found == table.columns.end() ? nullptr : &*found;
+}
+
+/// A hash is only comparable with one of the same seed: the seed of the column of this name in the states
+/// that the table will be compared with, else the one of the column that it was before it was renamed.
+std::string seed_for(const ColumnContent& column, const TableContent* before,
+                     const TableContent* long_before) {
+  for (const TableContent* table : {long_before, before}) {
+    if (table == nullptr) continue;
+    if (const ColumnContent* same = named(table->columns, column.name)) return same->seed;
   }
+  if (before != nullptr) {
+    if (const ColumnContent* same = in_slot(*before, column.slot)) return same->seed;
+  }
+  return column.name;
+}
+
+void seed_columns(TableContent& content, const TableContent* before, const TableContent* long_before) {
+  std::set<std::string> taken;
+  for (ColumnContent& column : content.columns) {
+    column.seed = seed_for(column, before, long_before);
+    // Two columns of one seed would hide what they exchange in a row.
+    if (!taken.insert(column.seed).second) {
+      column.seed += " " + column.slot;
+      taken.insert(column.seed);
+    }
+  }
+}
+
+/// Over all columns, and over what the states before know of: those that survive unchanged.
+void want_compositions(TableContent& content, const TableContent* before, const TableContent* long_before) {
+  content.compositions = {{keys_of(content.columns), {}}};
+  for (const TableContent* table : {before, long_before}) {
+    if (table == nullptr) continue;
+    for (const Composition& known : table->compositions) {
+      if (std::ranges::find(content.compositions, known.columns, &Composition::columns) ==
+              content.compositions.end() &&
+          !row_sum_of(known, content.columns).empty()) {
+        content.compositions.push_back({known.columns, {}});
+      }
+    }
+  }
+}
+
+/// The composition under today's names and types of its columns; none where one of them is gone.
+std::optional<Composition> renamed(const Composition& known, const TableContent& from,
+                                   const TableContent& now) {
+  Composition result{{}, known.hash};
+  for (const ColumnContent& column : from.columns) {
+    if (!std::ranges::binary_search(known.columns, key_of(column))) continue;
+    const ColumnContent* same = in_slot(now, column.slot);
+    if (same == nullptr) return std::nullopt;
+    result.columns.push_back(key_of(*same));
+  }
+  if (result.columns.size() != known.columns.size()) return std::nullopt;
+  std::ranges::sort(result.columns);
+  return result;
+}
+
+/// Fills the content from what `from` holds, the rows being the same. None where that is not enough, else the
+/// columns that are new, and so hold one value in every row.
+std::optional<std::vector<std::size_t>> derived_from(const TableContent& from, TableContent& content) {
+  std::vector<std::size_t> constants;
+  for (std::size_t i = 0; i < content.columns.size(); ++i) {
+    ColumnContent& column = content.columns[i];
+    const ColumnContent* was = in_slot(from, column.slot);
+    if (was == nullptr) {
+      const bool is_stored = column.slot.find(' ') == std::string::npos;
+      if (!is_stored) return std::nullopt;
+      constants.push_back(i);
+      continue;
+    }
+    if (was->hashed_as != column.hashed_as || was->seed != column.seed) return std::nullopt;
+    const bool may_depend = std::max(from.depends_on, content.depends_on) != Dependence::none;
+    if (was->type != column.type && may_depend) return std::nullopt;
+    column.hash = was->hash;
+  }
+  content.compositions.clear();
+  for (const Composition& known : from.compositions) {
+    if (auto same = renamed(known, from, content)) content.compositions.push_back(std::move(*same));
+  }
+  if (content.compositions.empty() && from.rows > 1) return std::nullopt;
+  content.rows = from.rows;
+  content.former = from.former;
+  return constants;
+}
+
+}  // namespace
+
+std::vector<ContentReader::Wanted> ContentReader::wanted(const Since& previous, const Since& earlier) const {
   std::vector<Wanted> tables;
   for (const Heap& heap : m_catalog.heaps) {
-    Wanted table{&heap, nullptr, {.table = heap.identity, .rows = 0, .row_hash = {}, .columns = {}}};
-    table.content.storage = fmt::format("{} {}", heap.oid, heap.storage);
-    if (const auto found = before.find(heap.identity); found != before.end()) table.before = found->second;
-    const auto columns = std::ranges::equal_range(m_catalog.columns, heap.oid, {}, &HeapColumn::relation);
-    for (const HeapColumn& column : columns) {
-      table.content.columns.push_back(layout_of(column));
-      table.content.depends_on_catalog |= names_objects(column);
+    Wanted table{.heap = &heap,
+                 .before = content_of(previous.state, heap.identity),
+                 .long_before = content_of(earlier.state, heap.identity),
+                 .content = {.table = heap.identity, .rows = 0, .columns = {}},
+                 .derived = false,
+                 .constants = {}};
+    TableContent& content = table.content;
+    content.storage = fmt::format("{} {}", heap.oid, heap.storage);
+    for (const HeapColumn& column :
+         std::ranges::equal_range(m_catalog.columns, heap.oid, {}, &HeapColumn::relation)) {
+      content.columns.push_back(layout_of(column));
+      content.depends_on = std::max(content.depends_on, dependence_of(column));
     }
-    std::ranges::sort(table.content.columns, {}, &ColumnContent::name);
-    table.content.former = former_layout(table.content, table.before);
+    std::ranges::sort(content.columns, {}, &ColumnContent::name);
+    seed_columns(content, table.before, table.long_before);
+    want_compositions(content, table.before, table.long_before);
+    content.former = former_layout(content, table.before);
     tables.push_back(std::move(table));
   }
   return tables;
 }
 
-bool ContentReader::schema_changed(const State& before) const {
-  return !std::ranges::equal(m_catalog.objects, before.objects, [](const Object& a, const Object& b) {
-    return a.oid == b.oid && a.identity == b.identity && a.attributes == b.attributes;
-  });
+/// Has what the text of values hangs on changed since? An enum's labels and a composite's parts belong to
+/// types; a regclass says what its object is called now.
+bool ContentReader::schema_changed(const State& before, Dependence dependence) {
+  const auto known = m_schema_changed.find({&before, dependence});
+  if (known != m_schema_changed.end()) return known->second;
+  return m_schema_changed[{&before, dependence}] = compare_schema(before, dependence);
 }
 
-/// Not touched by the server's word, the same file, the same columns in the same places.
-bool ContentReader::unchanged(const Wanted& table, const TableContent* before, const State* state,
-                              const Touched& touched) const {
-  if (before == nullptr || touched.everything || touched.tables.contains(table.heap->identity)) return false;
+bool ContentReader::compare_schema(const State& before, Dependence dependence) const {
+  const auto matters = [dependence](const Object& object) {
+    return dependence == Dependence::names || object.kind == "type";
+  };
+  auto now = m_catalog.objects.begin();
+  for (const Object& was : before.objects) {
+    if (!matters(was)) continue;
+    while (now != m_catalog.objects.end() && !matters(*now)) ++now;
+    if (now == m_catalog.objects.end() || now->oid != was.oid || now->identity != was.identity ||
+        now->attributes != was.attributes) {
+      return true;
+    }
+    // A type that holds a name of some object, however deep.
+    if (dependence == Dependence::types && was.attributes.find("reg") != std::string::npos) return true;
+    ++now;
+  }
+  return std::any_of(now, m_catalog.objects.end(), matters);
+}
+
+/// Not touched by the server's word, and the same file.
+bool ContentReader::may_derive(const Wanted& table, const TableContent* before, const Since& since) {
+  if (before == nullptr || since.touched.everything || since.touched.tables.contains(table.heap->identity))
+    return false;
   if (before->storage != table.content.storage) return false;
-  const bool same_columns = std::ranges::equal(
-      before->columns, table.content.columns, [](const ColumnContent& a, const ColumnContent& b) {
-        return a.name == b.name && a.type == b.type && a.slot == b.slot && a.hashed_as == b.hashed_as;
-      });
-  return same_columns && !(table.content.depends_on_catalog && schema_changed(*state));
+  const Dependence dependence = std::max(before->depends_on, table.content.depends_on);
+  return dependence == Dependence::none || !schema_changed(*since.state, dependence);
 }
 
-Result<void> ContentReader::read_batch(std::vector<Wanted*>& batch) {
+/// From the one of the two states that leaves the least to ask for.
+void ContentReader::derive(Wanted& table, const Since& previous, const Since& earlier) {
+  const std::pair<const TableContent*, const Since*> sources[] = {{table.before, &previous},
+                                                                  {table.long_before, &earlier}};
+  std::optional<TableContent> best;
+  for (const auto& [before, since] : sources) {
+    if (!may_derive(table, before, *since)) continue;
+    TableContent content = table.content;
+    auto constants = derived_from(*before, content);
+    if (!constants || (best && constants->size() >= table.constants.size())) continue;
+    best = std::move(content);
+    table.constants = std::move(*constants);
+  }
+  if (!best) return;
+  table.content = std::move(*best);
+  table.derived = true;
+}
+
+/// One row of each table tells what all of its rows hold in the columns that came without a rewrite.
+Result<void> ContentReader::read_constants(std::vector<Wanted>& tables) {
+  std::vector<std::string> selects;
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    Wanted& table = tables[i];
+    for (const std::size_t index : table.constants) table.content.columns[index].hash = "0";
+    if (table.constants.empty() || table.content.rows == 0) continue;
+    std::vector<std::string> hashes;
+    for (const std::size_t index : table.constants) {
+      const ColumnContent& column = table.content.columns[index];
+      hashes.push_back(hash_of("t." + quoted_name(column.name), column.hashed_as, column.seed));
+    }
+    selects.push_back(fmt::format("(SELECT {}, {}::text FROM ONLY {} t LIMIT 1)", i, array_of(hashes),
+                                  table.content.table));
+  }
+  if (selects.empty()) return {};
+  const auto answered = m_connection.ask(join(selects, "\nUNION ALL "));
+  if (!answered) return failed(answered);
+  std::map<std::size_t, std::vector<std::string>> found;
+  for (const auto& row : answered->rows) found[std::stoul(row[0].value())] = items_of(row[1].value_or(""));
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    Wanted& table = tables[i];
+    if (table.constants.empty() || table.content.rows == 0) continue;
+    const auto& hashes = found[i];
+    table.derived = hashes.size() == table.constants.size();
+    for (std::size_t at = 0; table.derived && at < hashes.size(); ++at)
+      table.content.columns[table.constants[at]].hash = times(table.content.rows, hashes[at]);
+    if (table.derived) continue;
+    want_compositions(table.content, table.before, table.long_before);
+    table.content.former = former_layout(table.content, table.before);
+  }
+  return {};
+}
+
+Result<void> ContentReader::scan_batch(std::vector<Wanted*>& batch) {
   std::vector<std::string> selects;
   for (std::size_t i = 0; i < batch.size(); ++i) selects.push_back(select_of(i, batch[i]->content));
   const auto answered = m_connection.ask(join(selects, "\nUNION ALL "));
@@ -270,13 +489,35 @@ Result<void> ContentReader::read_batch(std::vector<Wanted*>& batch) {
     if (batch.size() == 1) return cannot_read(batch.front()->content.table, *answered);
     for (Wanted* table : batch) {
       std::vector<Wanted*> alone{table};
-      if (const auto read = read_batch(alone); !read) return failed(read);
+      if (const auto read = scan_batch(alone); !read) return failed(read);
     }
     return {};
   }
   for (const auto& row : answered->rows) take(row, batch[std::stoul(row[0].value())]->content);
-  batch.clear();
   return {};
+}
+
+Result<void> ContentReader::scan(std::vector<Wanted>& tables) {
+  std::vector<Wanted*> batch;
+  std::size_t columns = 0;
+  const auto flush = [&]() -> Result<void> {
+    const auto done = batch.empty() ? Result<void>() : scan_batch(batch);
+    batch.clear();
+    columns = 0;
+    return done;
+  };
+  for (Wanted& table : tables) {
+    if (table.derived) continue;
+    if (table.heap->empty) {
+      take_empty(table.content);
+      continue;
+    }
+    batch.push_back(&table);
+    columns += table.content.columns.size();
+    if (batch.size() < k_tables_at_once && columns < k_columns_at_once) continue;
+    if (const auto done = flush(); !done) return done;
+  }
+  return flush();
 }
 
 /// Values as they were typed before. False where the server cannot cast them back, or not all of them.
@@ -287,21 +528,23 @@ Result<bool> ContentReader::read_former_columns(Wanted& table, const std::vector
   for (const ColumnContent& column : columns) {
     names.push_back(hash_name(hashes.size()));
     hashes.push_back(hash_of(fmt::format("(t.{})::{}", quoted_name(column.name), column.type),
-                             column.hashed_as, column.name));
+                             column.hashed_as, column.seed));
   }
-  const auto answered = m_connection.ask(select_of(0, table.content.table, hashes, row_sum(names), ""));
+  const auto answered = m_connection.ask(select_of(0, table.content.table, hashes, {row_sum(names)}));
   if (!answered) return failed(answered);
   if (!answered->sqlstate.empty() || answered->rows.empty()) return false;
-  const auto sums = sums_of(answered->rows[0][4].value_or(""));
+  const auto sums = items_of(answered->rows[0][2].value_or(""));
   for (std::size_t i = 0; i < columns.size() && i < sums.size(); ++i) {
     auto former = std::ranges::find(table.content.former, columns[i].name, &ColumnContent::name);
     former->hash = sums[i];
   }
-  if (rows_too) table.content.former_row_hash = answered->rows[0][2].value_or("");
+  const auto row_sums = items_of(answered->rows[0][3].value_or(""));
+  if (rows_too && row_sums.size() == 1) table.content.compositions.push_back({keys_of(columns), row_sums[0]});
   return true;
 }
 
-/// All former columns in one pass; where that fails, those that changed their type one by one.
+/// All former columns in one pass; where that fails, those that changed their type one by one. Where a type
+/// became another of the same family, the values as they are now say it already, and so do whole rows.
 Result<void> ContentReader::read_former(Wanted& table) {
   auto& former = table.content.former;
   std::vector<ColumnContent> retyped;
@@ -309,7 +552,7 @@ Result<void> ContentReader::read_former(Wanted& table) {
   for (const ColumnContent& column : former) {
     const ColumnContent* now = named(table.content.columns, column.name);
     if (now == nullptr) whole = false;
-    if (now != nullptr && now->type != column.type) retyped.push_back(column);
+    if (now != nullptr && !hash_alike(*now, column)) retyped.push_back(column);
   }
   if (!retyped.empty()) {
     const std::vector<ColumnContent> all = former;
@@ -325,33 +568,14 @@ Result<void> ContentReader::read_former(Wanted& table) {
 
 Result<std::vector<TableContent>> ContentReader::read(const State* previous, const Touched& touched,
                                                       const Since& earlier) {
-  auto tables = wanted(previous);
-  std::vector<Wanted*> batch;
-  std::vector<Wanted*> read_now;
-  std::size_t columns = 0;
+  const Since before{previous, touched};
+  auto tables = wanted(before, earlier);
+  for (Wanted& table : tables) derive(table, before, earlier);
+  if (const auto read = read_constants(tables); !read) return failed(read);
+  if (const auto read = scan(tables); !read) return failed(read);
   for (Wanted& table : tables) {
-    const TableContent* long_before = content_of(earlier.state, table.heap->identity);
-    if (unchanged(table, table.before, previous, touched)) {
-      table.content = *table.before;
-    } else if (unchanged(table, long_before, earlier.state, earlier.touched)) {
-      table.content = *long_before;
-    } else if (table.heap->empty) {
-      take_empty(table.content);
-    } else {
-      batch.push_back(&table);
-      read_now.push_back(&table);
-      columns += table.content.columns.size();
-    }
-    if (batch.size() < k_tables_at_once && columns < k_columns_at_once) continue;
-    if (const auto read = read_batch(batch); !read) return failed(read);
-    batch.clear();
-    columns = 0;
-  }
-  if (!batch.empty()) {
-    if (const auto read = read_batch(batch); !read) return failed(read);
-  }
-  for (Wanted* table : read_now) {
-    if (const auto read = read_former(*table); !read) return failed(read);
+    if (table.derived) continue;
+    if (const auto read = read_former(table); !read) return failed(read);
   }
   std::vector<TableContent> contents;
   for (Wanted& table : tables) contents.push_back(std::move(table.content));
