@@ -407,6 +407,15 @@ std::uint64_t total_size(const std::vector<TreeEntry>& entries) {
   return total;
 }
 
+Result<std::uint64_t> stored_tree_size(const fs::path& root) {
+  if (const auto text = read_file(without_trailing_slash(root).parent_path() / StoredTree::k_files)) {
+    if (const auto entries = read_tree_list(*text)) return total_size(*entries);
+  }
+  const auto entries = list_tree(root, Hashing::none);
+  if (!entries) return failed(entries);
+  return total_size(*entries);
+}
+
 bool can_clone(const fs::path& directory) {
   std::string original = (directory / "clone-XXXXXX").string();
   const Descriptor in(::mkostemp(original.data(), O_CLOEXEC));

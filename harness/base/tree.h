@@ -69,6 +69,8 @@ std::optional<std::vector<TreeEntry>> read_tree_list(const std::string& text);
 
 /// Bytes that the files take.
 std::uint64_t total_size(const std::vector<TreeEntry>& entries);
+/// The same of a tree in the store, by the list beside it; of another tree by looking at its files.
+Result<std::uint64_t> stored_tree_size(const std::filesystem::path& root);
 
 /// Can the file system of this directory clone files (copy on write)? Tried with a small file.
 bool can_clone(const std::filesystem::path& directory);

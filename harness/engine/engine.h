@@ -157,6 +157,9 @@ class Engine {
   /// An instance that starts from a copy of the image.
   virtual Result<std::unique_ptr<Instance>> restore(const Image& image, const std::string& database,
                                                     Purpose purpose) = 0;
+  /// Can two instances of the image work at the same time without meeting, on processors of their own and
+  /// with room to spare? Then restore() may be called from two threads.
+  virtual bool has_room_beside(const Image& image) const = 0;
   /// Removes an image that save() made (not one of the store's).
   virtual Result<void> discard(const Image& image) = 0;
 };

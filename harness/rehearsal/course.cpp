@@ -54,6 +54,7 @@ Course::Course(engine::Engine& engine, const scenario::Scenario& scenario, const
 Result<void> Course::drive() {
   if (const auto sound = check_scripts(); !sound) return sound;
   if (const auto begun = begin(); !begun) return begun;
+  start_chain_beside();
   if (const auto walked = walk(); !walked) return walked;
   if (m_kept) return {};
   if (const auto observed = observe_head(); !observed) return observed;

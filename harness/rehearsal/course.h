@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "rehearsal/chain.h"
 #include "rehearsal/ground.h"
 #include "rehearsal/rehearse.h"
 
@@ -70,9 +71,10 @@ class Course {
   Result<void> again(Passage& passage);
   Result<void> examine_again(Passage& passage, record::StateDifference difference);
 
+  void start_chain_beside();
   Result<void> chain();
-  Result<bool> chain_back(const std::vector<std::size_t>& steps, const engine::State& target);
-  Result<void> chain_again(const std::vector<std::size_t>& steps, const engine::State& head);
+  Result<ChainSeen> drive_chain(const std::vector<std::size_t>& steps);
+  std::optional<ChainSeen> take_chain_beside(const std::vector<std::size_t>& steps);
 
   Result<void> observe_invariants(record::Moment moment, const std::string& migration);
   Result<void> observe_head();
@@ -94,6 +96,7 @@ class Course {
   engine::State m_floor_state;         ///< after it
   record::StateDifference m_noise;     ///< all that was seen to be non-deterministic
   bool m_kept = false;
+  std::unique_ptr<ChainBeside> m_chain_beside;  ///< stands on the ground: goes first
 };
 
 /// Appends what `noise` holds.
@@ -103,5 +106,6 @@ void add(record::StateDifference& to, const record::StateDifference& noise);
 bool only_column_order(const record::StateDifference& difference);
 
 engine::Touched everything();
+engine::Touched united(engine::Touched touched, const engine::Touched& more);
 
 }  // namespace lockkeeper::rehearsal

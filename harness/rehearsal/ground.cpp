@@ -140,10 +140,13 @@ Result<void> Ground::prepare() {
       if (key->applied != m_trial.first) break;
       m_base = std::move(*notes);
       m_from_snapshot = true;
+      m_base_image = m_images[key->applied];
       return {};
     }
   }
-  return build(*all);
+  if (const auto built = build(*all); !built) return built;
+  m_base_image = m_images.begin()->second;
+  return {};
 }
 
 Result<void> Ground::load_fixtures(Instance& instance) {
@@ -239,6 +242,14 @@ Result<std::unique_ptr<Instance>> Ground::at(std::size_t index) {
     m_images.erase(oldest);
   }
   return m_engine.restore(*image, m_scenario.database, Purpose::rehearse);
+}
+
+Result<std::unique_ptr<Instance>> Ground::base() const {
+  return m_engine.restore(m_base_image, m_scenario.database, Purpose::rehearse);
+}
+
+bool Ground::has_room_beside() const {
+  return m_engine.has_room_beside(m_base_image);
 }
 
 }  // namespace lockkeeper::rehearsal

@@ -32,6 +32,10 @@ class Ground {
 
   /// A new instance with exactly the migrations [0, index) applied, forward only.
   Result<std::unique_ptr<engine::Instance>> at(std::size_t index);
+  /// Another instance of the base. Of all that is here only this may be called from another thread.
+  Result<std::unique_ptr<engine::Instance>> base() const;
+  /// Is there a processor, and room, for a second instance beside the one that works?
+  bool has_room_beside() const;
 
   /// The state of the base, as it was when its image was made.
   const engine::State& base_state() const { return m_base.state; }
@@ -61,6 +65,7 @@ class Ground {
   const history::Trial& m_trial;
   const Options& m_options;
   std::map<std::size_t, engine::Image> m_images;  ///< by the number of migrations applied
+  engine::Image m_base_image;                     ///< the one of them that the trial begins from
   Notes m_base;
   bool m_from_snapshot = false;
   int m_directories = 0;

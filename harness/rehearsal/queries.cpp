@@ -47,11 +47,9 @@ Result<Instance::Held> check(Instance& instance, const scenario::Expectation& wa
 }  // namespace
 
 Result<void> Course::observe_invariants(record::Moment moment, const std::string& migration) {
-  for (const auto& invariant : m_scenario.invariants) {
-    const auto answer = m_instance->try_query({invariant.sql, {}});
-    if (!answer) return failed(answer);
-    m_run.invariants.push_back({invariant.name, moment, migration, answer->text(), answer->error});
-  }
+  auto seen = ask_invariants(*m_instance, m_scenario, moment, migration);
+  if (!seen) return failed(seen);
+  m_run.invariants.insert(m_run.invariants.end(), seen->begin(), seen->end());
   return {};
 }
 

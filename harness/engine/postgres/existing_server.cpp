@@ -252,6 +252,9 @@ class ExistingEngine : public Engine {
     return std::make_unique<ExistingInstance>(m_databases, std::move(*name), m_info, *connection, m_tools);
   }
 
+  /// Roles are the whole server's: two copies of a migration that makes one would meet.
+  bool has_room_beside(const Image&) const override { return false; }
+
   Result<void> discard(const Image& image) override { return m_databases->drop(image.database); }
 
  private:

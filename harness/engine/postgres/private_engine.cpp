@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fstream>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -37,6 +38,8 @@ tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path) {
 }
 
 constexpr std::uint64_t k_memory_reserve = 1ULL << 30;
+constexpr std::uint64_t k_disk_reserve = 2ULL << 30;
+constexpr std::uint64_t k_largest_beside = 2ULL << 30;
 
 /// MemAvailable of /proc/meminfo in bytes; 0 where it cannot be read.
 std::uint64_t available_memory() {
@@ -232,6 +235,14 @@ class PrivateEngine : public Engine {
     return open(std::move(*place), database, purpose);
   }
 
+  /// A large one is not copied a second time only to save the time of a chain.
+  bool has_room_beside(const Image& image) const override {
+    if (std::thread::hardware_concurrency() < 2) return false;
+    const auto size = stored_tree_size(image.directory);
+    if (!size || *size > k_largest_beside) return false;
+    return fits_in_memory(image) || free_space(m_options.run_directory) >= 8 * *size + k_disk_reserve;
+  }
+
   Result<void> discard(const Image& image) override { return remove_tree(image.directory); }
 
  private:
@@ -252,9 +263,9 @@ class PrivateEngine : public Engine {
   /// rehearsal that rewrites everything several times over, and for the servers themselves.
   bool fits_in_memory(const Image& image) const {
     if (m_options.memory_directory.empty()) return false;
-    const auto entries = list_tree(image.directory, Hashing::none);
-    if (!entries) return false;
-    const std::uint64_t room = 4 * total_size(*entries) + k_memory_reserve;
+    const auto size = stored_tree_size(image.directory);
+    if (!size) return false;
+    const std::uint64_t room = 4 * *size + k_memory_reserve;
     return free_space(m_options.memory_directory) >= room && available_memory() >= 2 * room;
   }
 
