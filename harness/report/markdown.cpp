@@ -18,10 +18,10 @@ using record::Level;
 /// out.
 constexpr std::size_t k_most_bytes = 60'000;
 constexpr std::size_t k_most_rows = 60;
-constexpr std::size_t k_most_evidence = 40;
+constexpr std::size_t k_most_lines = 40;
 constexpr std::size_t k_evidence_in_sight = 4;
 constexpr std::size_t k_longest_text = 600;
-constexpr std::size_t k_longest_line = 300;
+constexpr std::size_t k_longest_evidence = 300;
 constexpr std::size_t k_longest_name = 80;
 
 std::string prose(std::string_view text) {
@@ -101,20 +101,20 @@ std::string migrations_table(const record::Run& run) {
 
 /// Only where it is too long, since abridging folds the white space that indents a function's body.
 std::string cut(const std::string& line) {
-  return line.size() > k_longest_line ? abridged(line, k_longest_line) : line;
+  return line.size() > k_longest_evidence ? abridged(line, k_longest_evidence) : line;
 }
 
 std::string evidence_block(const record::Finding& finding) {
   std::vector<std::string> lines;
-  if (!finding.statement.empty()) lines.push_back(abridged(readable(finding.statement), k_longest_line));
+  if (!finding.statement.empty()) lines.push_back(abridged(readable(finding.statement), k_longest_evidence));
   for (const std::string& text : finding.evidence) {
     for (const std::string& line : readable_lines(text)) lines.push_back(cut(line));
   }
   if (lines.empty()) return "";
   const std::size_t total = lines.size();
-  if (total > k_most_evidence) {
-    lines.resize(k_most_evidence);
-    lines.push_back(fmt::format("… and {} more lines in the JSON report", total - k_most_evidence));
+  if (total > k_most_lines) {
+    lines.resize(k_most_lines);
+    lines.push_back(fmt::format("… and {} more lines in the JSON report", total - k_most_lines));
   }
   const std::string block = markdown_block(lines, "text");
   if (total <= k_evidence_in_sight) return "\n" + block;

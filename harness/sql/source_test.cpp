@@ -9,7 +9,7 @@
 namespace lockkeeper::sql {
 namespace {
 
-std::string failure_of(std::string text) {
+std::string source_failure_of(std::string text) {
   const auto source = Source::from_text("m.sql", std::move(text));
   EXPECT_FALSE(source.has_value());
   return source ? "" : to_string(source.error());
@@ -59,21 +59,21 @@ TEST(Source, locates_every_offset_as_a_plain_count_does) {
 }
 
 TEST(Source, refuses_what_is_not_utf8) {
-  EXPECT_EQ(failure_of("SELECT 1;\n-- caf\xE9\n"),
+  EXPECT_EQ(source_failure_of("SELECT 1;\n-- caf\xE9\n"),
             "m.sql:2:7: error: cannot read 'm.sql': not UTF-8 at byte 17\n"
             "hint: save the file as UTF-8, for example with: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW");
-  EXPECT_EQ(failure_of(std::string("\xFF\xFES\0E\0", 6)),
+  EXPECT_EQ(source_failure_of(std::string("\xFF\xFES\0E\0", 6)),
             "m.sql:1:1: error: cannot read 'm.sql': not UTF-8 at byte 1\n"
             "hint: save the file as UTF-8, for example with: iconv -f UTF-16 -t UTF-8 OLD > NEW");
-  EXPECT_NE(failure_of("\xEF\xBB\xBF"
-                       "a\xFF")
+  EXPECT_NE(source_failure_of("\xEF\xBB\xBF"
+                              "a\xFF")
                 .find("not UTF-8 at byte 5"),
             std::string::npos);
 }
 
 TEST(Source, refuses_a_nul_byte) {
   EXPECT_EQ(
-      failure_of(std::string("a\nb\0c", 5)),
+      source_failure_of(std::string("a\nb\0c", 5)),
       "m.sql:2:2: error: cannot read 'm.sql': NUL at byte 4\n"
       "hint: SQL text cannot hold NUL: write the file as UTF-8 text, and binary values as '\\x…'::bytea");
 }

@@ -9,7 +9,8 @@ namespace lockkeeper::check {
 
 namespace {
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_again_differs(const record::Run& run, const scenario::Scenario&,
+                        std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     const Parted parted = part_order(migration.again_difference.objects);
     const auto& data = migration.again_difference.data;
@@ -49,7 +50,7 @@ ALTER TABLE settings DROP COLUMN value;)",
 CREATE TABLE settings (name text PRIMARY KEY, value text);
 -- down
 DROP TABLE settings;)",
-    .find = find,
+    .find = find_again_differs,
 };
 
 }  // namespace lockkeeper::check

@@ -27,7 +27,8 @@ void name_residue(const record::MigrationRecord& migration, record::Finding& fin
   finding.advice = "let down restore what is listed; then up can run again";
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_again_fails(const record::Run& run, const scenario::Scenario&,
+                      std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     if (!migration.again || !migration.again->error) continue;
     const record::SideRun& side = *migration.again;
@@ -64,7 +65,7 @@ ALTER TABLE users ADD COLUMN mood mood;
 -- down
 ALTER TABLE users DROP COLUMN mood;
 DROP TYPE mood;)",
-    .find = find,
+    .find = find_again_fails,
 };
 
 }  // namespace lockkeeper::check

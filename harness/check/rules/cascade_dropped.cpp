@@ -117,7 +117,8 @@ void report(const record::MigrationRecord& migration, const std::optional<record
   findings.push_back(std::move(finding));
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_cascade_dropped(const record::Run& run, const scenario::Scenario&,
+                          std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     report(migration, migration.forward, migration.forward_change, findings);
     report(migration, migration.back, migration.back_difference, findings);
@@ -145,7 +146,7 @@ ALTER TABLE users DROP COLUMN active CASCADE;)",
 DROP VIEW active_users;
 ALTER TABLE users DROP COLUMN active;
 CREATE VIEW active_users AS SELECT id, email FROM users WHERE deleted_at IS NULL;)",
-    .find = find,
+    .find = find_cascade_dropped,
 };
 
 }  // namespace lockkeeper::check

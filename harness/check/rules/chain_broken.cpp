@@ -143,7 +143,8 @@ void report_residue(const record::Run& run, const std::string& version, const Re
   findings.push_back(std::move(finding));
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_chain_broken(const record::Run& run, const scenario::Scenario&,
+                       std::vector<record::Finding>& findings) {
   if (!run.chain.ran) return;
   report_step(run, run.chain.back, Side::down, findings);
   report_step(run, run.chain.again, Side::up, findings);
@@ -182,7 +183,7 @@ ALTER TABLE users DROP COLUMN nick;
 ALTER TABLE users RENAME COLUMN nick TO nickname;
 -- 2 down
 ALTER TABLE users RENAME COLUMN nickname TO nick;)",
-    .find = find,
+    .find = find_chain_broken,
 };
 
 }  // namespace lockkeeper::check

@@ -19,8 +19,8 @@ void report_unmeasurable(const scenario::Query& query, const record::SqlError& e
   findings.push_back(std::move(finding));
 }
 
-void find(const record::Run& run, const scenario::Scenario& scenario,
-          std::vector<record::Finding>& findings) {
+void find_claim_not_met(const record::Run& run, const scenario::Scenario& scenario,
+                        std::vector<record::Finding>& findings) {
   for (const record::QueryObservation& observation : run.queries) {
     const scenario::Query* query = query_named(scenario, observation.name);
     if (query == nullptr || !query->at_least_faster || observation.head_error) continue;
@@ -59,7 +59,7 @@ CREATE INDEX orders_status_user_id_idx ON orders (status, user_id);)",
     .good = R"(-- query: SELECT * FROM orders WHERE user_id = 7, at_least: 10x faster
 -- up
 CREATE INDEX orders_user_id_status_idx ON orders (user_id, status);)",
-    .find = find,
+    .find = find_claim_not_met,
 };
 
 }  // namespace lockkeeper::check

@@ -31,7 +31,8 @@ void report(const record::MigrationRecord& migration, record::Side side,
   findings.push_back(std::move(finding));
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_column_order_changed(const record::Run& run, const scenario::Scenario&,
+                               std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     if (migration.down_did_nothing) continue;
     const auto back = part_order(migration.back_difference.objects).order;
@@ -65,7 +66,7 @@ ALTER TABLE users ADD COLUMN nick text;)",
 ALTER TABLE users RENAME COLUMN nick TO nick_unused;
 -- down
 ALTER TABLE users RENAME COLUMN nick_unused TO nick;)",
-    .find = find,
+    .find = find_column_order_changed,
 };
 
 }  // namespace lockkeeper::check

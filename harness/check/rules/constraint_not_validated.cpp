@@ -10,7 +10,7 @@ namespace lockkeeper::check {
 
 namespace {
 
-std::string message(const record::SchemaFact& fact) {
+std::string message_constraint_not_validated(const record::SchemaFact& fact) {
   return fmt::format("constraint {} on {} is NOT VALID after up: rows from before are not held to it",
                      name_within(fact.object), fact.table);
 }
@@ -38,9 +38,10 @@ bool stays_behind(const record::Run& run, const record::MigrationRecord& migrati
   return true;
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
-  report_facts(run, k_constraint_not_validated, record::SchemaFactKind::constraint_not_validated, message,
-               findings, stays_behind);
+void find_constraint_not_validated(const record::Run& run, const scenario::Scenario&,
+                                   std::vector<record::Finding>& findings) {
+  report_facts(run, k_constraint_not_validated, record::SchemaFactKind::constraint_not_validated,
+               message_constraint_not_validated, findings, stays_behind);
 }
 
 }  // namespace
@@ -66,7 +67,7 @@ ALTER TABLE orders DROP CONSTRAINT orders_total_check;)",
 ALTER TABLE orders ADD CONSTRAINT orders_total_check CHECK (total >= 0) NOT VALID;
 -- 2 up, in a transaction of its own
 ALTER TABLE orders VALIDATE CONSTRAINT orders_total_check;)",
-    .find = find,
+    .find = find_constraint_not_validated,
 };
 
 }  // namespace lockkeeper::check

@@ -8,14 +8,16 @@ namespace lockkeeper::check {
 
 namespace {
 
-std::string message(const record::SchemaFact& fact) {
+std::string message_constraint_violated(const record::SchemaFact& fact) {
   const std::string rows = fact.detail.empty() ? "" : fmt::format(": {}", fact.detail);
   return fmt::format("constraint {} on {} claims to hold, and rows break it{}", name_within(fact.object),
                      fact.table, rows);
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
-  report_facts(run, k_constraint_violated, record::SchemaFactKind::constraint_violated, message, findings);
+void find_constraint_violated(const record::Run& run, const scenario::Scenario&,
+                              std::vector<record::Finding>& findings) {
+  report_facts(run, k_constraint_violated, record::SchemaFactKind::constraint_violated,
+               message_constraint_violated, findings);
 }
 
 }  // namespace
@@ -40,7 +42,7 @@ SELECT 1;)",
     .good = R"(-- up: children first; the server would say so otherwise
 DELETE FROM orders USING users WHERE users.id = orders.user_id AND users.deleted;
 DELETE FROM users WHERE deleted;)",
-    .find = find,
+    .find = find_constraint_violated,
 };
 
 }  // namespace lockkeeper::check

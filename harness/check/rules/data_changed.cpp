@@ -55,7 +55,8 @@ void blame_writer(record::Finding& finding, const record::MigrationRecord& migra
   if (const auto* statement = statement_naming(writers, {table, ""})) blame(finding, *statement);
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_data_changed(const record::Run& run, const scenario::Scenario&,
+                       std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     const std::vector<DataDifference> data = judged(migration);
     if (data.empty()) continue;
@@ -98,7 +99,7 @@ CREATE UNIQUE INDEX users_email_key ON users (email);
 DROP INDEX users_email_key;
 INSERT INTO users SELECT * FROM users_merged;
 DROP TABLE users_merged;)",
-    .find = find,
+    .find = find_data_changed,
 };
 
 }  // namespace lockkeeper::check

@@ -18,7 +18,8 @@ bool only_left_behind(const std::vector<record::DataDifference>& data) {
   });
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_data_not_restored(const record::Run& run, const scenario::Scenario&,
+                            std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     if (migration.down_did_nothing) continue;
     const auto& data = migration.back_difference.data;
@@ -59,7 +60,7 @@ ALTER TABLE users ADD COLUMN phone text;)",
 ALTER TABLE users RENAME COLUMN phone TO phone_unused;
 -- down
 ALTER TABLE users RENAME COLUMN phone_unused TO phone;)",
-    .find = find,
+    .find = find_data_not_restored,
 };
 
 }  // namespace lockkeeper::check

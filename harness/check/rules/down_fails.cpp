@@ -8,7 +8,8 @@ namespace lockkeeper::check {
 
 namespace {
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_down_fails(const record::Run& run, const scenario::Scenario&,
+                     std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     if (!migration.back || !migration.back->error) continue;
     const record::SideRun& side = *migration.back;
@@ -45,7 +46,7 @@ ALTER TABLE users ADD COLUMN plan_id int REFERENCES plans;
 -- down: last made, first dropped
 ALTER TABLE users DROP COLUMN plan_id;
 DROP TABLE plans;)",
-    .find = find,
+    .find = find_down_fails,
 };
 
 }  // namespace lockkeeper::check

@@ -25,7 +25,8 @@ bool up_did_nothing(const record::MigrationRecord& migration) {
   return migration.forward && !migration.forward->error && migration.forward_change.empty();
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_down_missing(const record::Run& run, const scenario::Scenario&,
+                       std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     const auto report = [&](std::string message, record::Level level) {
       record::Finding finding = finding_of(k_down_missing, migration, record::Side::down, std::move(message));
@@ -68,7 +69,7 @@ SELECT 1;)",
 ALTER TABLE users ADD COLUMN phone text;
 -- down
 ALTER TABLE users DROP COLUMN phone;)",
-    .find = find,
+    .find = find_down_missing,
 };
 
 }  // namespace lockkeeper::check

@@ -39,7 +39,7 @@ void judge_after(const Expectation& expectation, const ExpectationObservation& o
 
 void judge_before(const Expectation& expectation, const ExpectationObservation& observation,
                   std::vector<record::Finding>& findings) {
-  constexpr const char* k_advice =
+  constexpr const char* k_what_to_do =
       "start the trial before the migration that brings it (since), or correct the expectation: as it is, it "
       "passes "
       "without the migration";
@@ -47,7 +47,7 @@ void judge_before(const Expectation& expectation, const ExpectationObservation& 
   if (expectation.not_before && observation.before_held) {
     report(expectation,
            fmt::format("before up, expected otherwise than {}: it held already", expectation.describe()),
-           k_advice, findings);
+           k_what_to_do, findings);
   }
   const auto& wanted = expectation.fails_before;
   if (wanted.empty() || std::find(wanted.begin(), wanted.end(), observation.before_sqlstate) != wanted.end())
@@ -58,11 +58,11 @@ void judge_before(const Expectation& expectation, const ExpectationObservation& 
   report(expectation,
          fmt::format("before up, expected {} to fail with SQLSTATE {}: {}", expectation.describe(),
                      join(wanted, " or "), found),
-         k_advice, findings);
+         k_what_to_do, findings);
 }
 
-void find(const record::Run& run, const scenario::Scenario& scenario,
-          std::vector<record::Finding>& findings) {
+void find_expectation_not_met(const record::Run& run, const scenario::Scenario& scenario,
+                              std::vector<record::Finding>& findings) {
   for (const ExpectationObservation& observation : run.expectations) {
     if (observation.index >= scenario.after_up.size()) continue;
     const Expectation& expectation = scenario.after_up[observation.index];
@@ -89,7 +89,7 @@ ALTER TABLE payments ALTER COLUMN user_id DROP DEFAULT;)",
     .good = R"(-- after_up: {column: payments.user_id, nullable: true, not_before: true}
 -- up
 ALTER TABLE payments ALTER COLUMN user_id DROP NOT NULL;)",
-    .find = find,
+    .find = find_expectation_not_met,
 };
 
 }  // namespace lockkeeper::check

@@ -8,15 +8,16 @@ namespace lockkeeper::check {
 
 namespace {
 
-std::string message(const record::SchemaFact& fact) {
+std::string message_foreign_key_without_index(const record::SchemaFact& fact) {
   const std::string columns = fact.detail.empty() ? "" : fmt::format(" ({})", fact.detail);
   return fmt::format("foreign key {} on {}{} has no index that begins with its columns",
                      name_within(fact.object), fact.table, columns);
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
-  report_facts(run, k_foreign_key_without_index, record::SchemaFactKind::foreign_key_without_index, message,
-               findings);
+void find_foreign_key_without_index(const record::Run& run, const scenario::Scenario&,
+                                    std::vector<record::Finding>& findings) {
+  report_facts(run, k_foreign_key_without_index, record::SchemaFactKind::foreign_key_without_index,
+               message_foreign_key_without_index, findings);
 }
 
 }  // namespace
@@ -40,7 +41,7 @@ ALTER TABLE orders ADD COLUMN plan_id int REFERENCES plans;
 CREATE INDEX orders_plan_id_idx ON orders (plan_id);
 -- down: the index goes with the column
 ALTER TABLE orders DROP COLUMN plan_id;)",
-    .find = find,
+    .find = find_foreign_key_without_index,
 };
 
 }  // namespace lockkeeper::check

@@ -26,7 +26,8 @@ void report(const record::MigrationRecord& migration, const record::SideRun& run
   }
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_identifier_truncated(const record::Run& run, const scenario::Scenario&,
+                               std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     if (migration.forward) report(migration, *migration.forward, findings);
     if (migration.back) report(migration, *migration.back, findings);
@@ -50,7 +51,7 @@ CREATE INDEX customer_subscription_invoices_customer_id_and_billing_period_idx
   ON invoices (customer_id, period);)",
     .good = R"(-- up
 CREATE INDEX invoices_customer_period_idx ON invoices (customer_id, period);)",
-    .find = find,
+    .find = find_identifier_truncated,
 };
 
 }  // namespace lockkeeper::check

@@ -7,12 +7,14 @@ namespace lockkeeper::check {
 
 namespace {
 
-std::string message(const record::SchemaFact& fact) {
+std::string message_index_duplicate(const record::SchemaFact& fact) {
   return fmt::format("index {} on {} does the work of {} once more", fact.object, fact.table, fact.detail);
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
-  report_facts(run, k_index_duplicate, record::SchemaFactKind::index_duplicate, message, findings);
+void find_index_duplicate(const record::Run& run, const scenario::Scenario&,
+                          std::vector<record::Finding>& findings) {
+  report_facts(run, k_index_duplicate, record::SchemaFactKind::index_duplicate, message_index_duplicate,
+               findings);
 }
 
 }  // namespace
@@ -37,7 +39,7 @@ ALTER TABLE users DROP CONSTRAINT users_email_key;)",
 ALTER TABLE users ADD CONSTRAINT users_email_key UNIQUE (email);
 -- down
 ALTER TABLE users DROP CONSTRAINT users_email_key;)",
-    .find = find,
+    .find = find_index_duplicate,
 };
 
 }  // namespace lockkeeper::check

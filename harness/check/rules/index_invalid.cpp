@@ -7,13 +7,14 @@ namespace lockkeeper::check {
 
 namespace {
 
-std::string message(const record::SchemaFact& fact) {
+std::string message_index_invalid(const record::SchemaFact& fact) {
   return fmt::format("index {} on {} is INVALID after up: it is kept up to date, and no query uses it",
                      fact.object, fact.table);
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
-  report_facts(run, k_index_invalid, record::SchemaFactKind::index_invalid, message, findings);
+void find_index_invalid(const record::Run& run, const scenario::Scenario&,
+                        std::vector<record::Finding>& findings) {
+  report_facts(run, k_index_invalid, record::SchemaFactKind::index_invalid, message_index_invalid, findings);
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ CREATE INDEX events_2026_at_idx ON events_2026 (at);
 ALTER INDEX events_at_idx ATTACH PARTITION events_2026_at_idx;
 -- down
 DROP INDEX events_at_idx;)",
-    .find = find,
+    .find = find_index_invalid,
 };
 
 }  // namespace lockkeeper::check

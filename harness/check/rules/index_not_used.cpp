@@ -49,8 +49,8 @@ void add_plan(record::Finding& finding, std::string_view where, const std::strin
   }
 }
 
-void find(const record::Run& run, const scenario::Scenario& scenario,
-          std::vector<record::Finding>& findings) {
+void find_index_not_used(const record::Run& run, const scenario::Scenario& scenario,
+                         std::vector<record::Finding>& findings) {
   for (const record::QueryObservation& observation : run.queries) {
     const scenario::Query* query = query_named(scenario, observation.name);
     if (query == nullptr || observation.head_error) continue;
@@ -94,7 +94,7 @@ CREATE INDEX users_email_idx ON users (email);)",
     .good = R"(-- query: SELECT * FROM users WHERE lower(email) = $1
 -- up
 CREATE INDEX users_email_idx ON users (lower(email));)",
-    .find = find,
+    .find = find_index_not_used,
 };
 
 }  // namespace lockkeeper::check

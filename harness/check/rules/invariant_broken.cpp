@@ -99,8 +99,8 @@ void report(const record::Run& run, const Course& course, std::vector<record::Fi
   }
 }
 
-void find(const record::Run& run, const scenario::Scenario& scenario,
-          std::vector<record::Finding>& findings) {
+void find_invariant_broken(const record::Run& run, const scenario::Scenario& scenario,
+                           std::vector<record::Finding>& findings) {
   for (const scenario::Invariant& invariant : scenario.invariants) {
     Course course{&invariant, {}};
     for (const InvariantObservation& observation : run.invariants) {
@@ -128,7 +128,7 @@ DELETE FROM payments WHERE user_id IS NULL;)",
     .good = R"(-- invariant: SELECT sum(amount) FROM payments
 -- up
 UPDATE payments SET user_id = 0 WHERE user_id IS NULL;)",
-    .find = find,
+    .find = find_invariant_broken,
 };
 
 }  // namespace lockkeeper::check

@@ -19,7 +19,8 @@ const record::StatementRecord* opener(const record::SideRun& run) {
   return nullptr;
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_leaves_transaction_open(const record::Run& run, const scenario::Scenario&,
+                                  std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     std::set<record::Side> reported;
     for (const NamedRun& named : runs_of(migration)) {
@@ -57,7 +58,7 @@ ALTER TABLE users ADD COLUMN phone text;
 COMMIT;
 -- down
 ALTER TABLE users DROP COLUMN phone;)",
-    .find = find,
+    .find = find_leaves_transaction_open,
 };
 
 }  // namespace lockkeeper::check

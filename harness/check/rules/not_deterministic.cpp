@@ -32,7 +32,8 @@ void report(const record::MigrationRecord& migration, record::Side side, const r
   findings.push_back(std::move(finding));
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_not_deterministic(const record::Run& run, const scenario::Scenario&,
+                            std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     report(migration, record::Side::up, migration.up_not_deterministic, findings);
     report(migration, record::Side::down, migration.down_not_deterministic, findings);
@@ -64,7 +65,7 @@ ALTER TABLE users ALTER COLUMN joined_at DROP DEFAULT;)",
 ALTER TABLE users ALTER COLUMN joined_at SET DEFAULT now();
 -- down
 ALTER TABLE users ALTER COLUMN joined_at DROP DEFAULT;)",
-    .find = find,
+    .find = find_not_deterministic,
 };
 
 }  // namespace lockkeeper::check

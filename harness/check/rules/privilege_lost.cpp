@@ -102,7 +102,8 @@ std::vector<Loss> losses_of(const record::MigrationRecord& migration) {
   return losses;
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_privilege_lost(const record::Run& run, const scenario::Scenario&,
+                         std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     const std::vector<Loss> losses = losses_of(migration);
     if (losses.empty()) continue;
@@ -140,7 +141,7 @@ DROP VIEW active_users;
 CREATE VIEW active_users AS SELECT id, email, name FROM users WHERE active;)",
     .good = R"(-- up
 CREATE OR REPLACE VIEW active_users AS SELECT id, email, name FROM users WHERE active;)",
-    .find = find,
+    .find = find_privilege_lost,
 };
 
 }  // namespace lockkeeper::check

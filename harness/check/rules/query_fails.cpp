@@ -9,8 +9,8 @@ namespace lockkeeper::check {
 
 namespace {
 
-void find(const record::Run& run, const scenario::Scenario& scenario,
-          std::vector<record::Finding>& findings) {
+void find_query_fails(const record::Run& run, const scenario::Scenario& scenario,
+                      std::vector<record::Finding>& findings) {
   for (const record::QueryObservation& observation : run.queries) {
     const scenario::Query* query = query_named(scenario, observation.name);
     if (query == nullptr || !observation.head_error) continue;
@@ -50,7 +50,7 @@ ALTER TABLE users RENAME COLUMN email TO email_address;)",
     .good = R"(-- query: SELECT email FROM users WHERE id = 1
 -- up
 ALTER TABLE users ADD COLUMN email_address text GENERATED ALWAYS AS (email) STORED;)",
-    .find = find,
+    .find = find_query_fails,
 };
 
 }  // namespace lockkeeper::check

@@ -8,8 +8,8 @@ namespace lockkeeper::check {
 
 namespace {
 
-void find(const record::Run& run, const scenario::Scenario& scenario,
-          std::vector<record::Finding>& findings) {
+void find_query_result_changed(const record::Run& run, const scenario::Scenario& scenario,
+                               std::vector<record::Finding>& findings) {
   for (const record::QueryObservation& observation : run.queries) {
     const scenario::Query* query = query_named(scenario, observation.name);
     if (query == nullptr || !query->same_result) continue;
@@ -45,7 +45,7 @@ UPDATE orders SET status = 'closed' WHERE created_at < now() - interval '1 year'
     .good = R"(-- query: SELECT count(*) FROM orders WHERE status = 'open'
 -- up
 CREATE INDEX orders_status_idx ON orders (status);)",
-    .find = find,
+    .find = find_query_result_changed,
 };
 
 }  // namespace lockkeeper::check

@@ -7,8 +7,8 @@ namespace lockkeeper::check {
 
 namespace {
 
-void find(const record::Run& run, const scenario::Scenario& scenario,
-          std::vector<record::Finding>& findings) {
+void find_query_slower(const record::Run& run, const scenario::Scenario& scenario,
+                       std::vector<record::Finding>& findings) {
   for (const record::QueryObservation& observation : run.queries) {
     const scenario::Query* query = query_named(scenario, observation.name);
     if (query == nullptr || !query->at_most || observation.base_error || observation.head_error) continue;
@@ -47,7 +47,7 @@ DROP INDEX orders_user_id_idx;)",
 -- up
 CREATE INDEX orders_user_id_status_idx ON orders (user_id, status);
 DROP INDEX orders_user_id_idx;)",
-    .find = find,
+    .find = find_query_slower,
 };
 
 }  // namespace lockkeeper::check

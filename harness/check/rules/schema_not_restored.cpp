@@ -8,7 +8,8 @@ namespace lockkeeper::check {
 
 namespace {
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_schema_not_restored(const record::Run& run, const scenario::Scenario&,
+                              std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     // A down that did nothing is one fault, not one for every object: down-missing lists them.
     if (migration.down_did_nothing) continue;
@@ -47,7 +48,7 @@ ALTER TABLE users ALTER COLUMN email DROP NOT NULL;
 -- down
 UPDATE users SET email = '' WHERE email IS NULL;
 ALTER TABLE users ALTER COLUMN email SET NOT NULL;)",
-    .find = find,
+    .find = find_schema_not_restored,
 };
 
 }  // namespace lockkeeper::check

@@ -14,7 +14,8 @@ std::string what_moved(const record::MigrationRecord& migration) {
                      migration.sequence_moves.size() == 1 ? "stands" : "stand");
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_sequence_moved(const record::Run& run, const scenario::Scenario&,
+                         std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     if (migration.sequence_moves.empty()) continue;
     record::Finding finding =
@@ -50,7 +51,7 @@ DELETE FROM roles WHERE name = 'auditor';)",
 INSERT INTO roles (id, name) OVERRIDING SYSTEM VALUE VALUES (900, 'auditor');
 -- down
 DELETE FROM roles WHERE id = 900;)",
-    .find = find,
+    .find = find_sequence_moved,
 };
 
 }  // namespace lockkeeper::check

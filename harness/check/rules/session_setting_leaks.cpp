@@ -23,7 +23,8 @@ void blame_setter(record::Finding& finding, const record::SideRun& run, const st
   }
 }
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_session_setting_leaks(const record::Run& run, const scenario::Scenario&,
+                                std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     std::set<record::Side> reported;
     for (const NamedRun& named : runs_of(migration)) {
@@ -66,7 +67,7 @@ SET LOCAL search_path TO audit;
 CREATE TABLE audit_log (id int);
 -- down
 DROP TABLE audit.audit_log;)",
-    .find = find,
+    .find = find_session_setting_leaks,
 };
 
 }  // namespace lockkeeper::check

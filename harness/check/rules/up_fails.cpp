@@ -8,7 +8,8 @@ namespace lockkeeper::check {
 
 namespace {
 
-void find(const record::Run& run, const scenario::Scenario&, std::vector<record::Finding>& findings) {
+void find_up_fails(const record::Run& run, const scenario::Scenario&,
+                   std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     if (!migration.forward || !migration.forward->error) continue;
     const record::SideRun& side = *migration.forward;
@@ -43,7 +44,7 @@ UPDATE users SET phone = 'unknown';
 ALTER TABLE users ALTER COLUMN phone SET NOT NULL;
 -- down
 ALTER TABLE users DROP COLUMN phone;)",
-    .find = find,
+    .find = find_up_fails,
 };
 
 }  // namespace lockkeeper::check

@@ -14,7 +14,7 @@ namespace lockkeeper::engine::postgres {
 namespace {
 
 /// Columns of the answer that stand before the values.
-enum Column : std::size_t { k_piece, k_kind, k_identity, k_parent, k_oid, k_sub, k_values };
+enum CatalogColumn : std::size_t { k_piece, k_kind, k_identity, k_parent, k_oid, k_sub, k_values };
 
 /// The number of a piece that is no object but a remark on one.
 constexpr int k_remark = -1;

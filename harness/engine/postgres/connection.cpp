@@ -18,7 +18,7 @@ namespace {
 struct ClearResult {
   void operator()(PGresult* result) const { PQclear(result); }
 };
-using Answer = std::unique_ptr<PGresult, ClearResult>;
+using OwnedResult = std::unique_ptr<PGresult, ClearResult>;
 
 struct FreeOptions {
   void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
@@ -85,12 +85,12 @@ Result<void> wait_for_socket(PGconn* connection, short events) {
   return failed_by_interrupt();
 }
 
-Result<Answer> next_result(PGconn* connection) {
+Result<OwnedResult> next_result(PGconn* connection) {
   while (PQisBusy(connection) != 0) {
     if (const auto waited = wait_for_socket(connection, POLLIN); !waited) return failed(waited);
     if (PQconsumeInput(connection) == 0) break;
   }
-  return Answer(PQgetResult(connection));
+  return OwnedResult(PQgetResult(connection));
 }
 
 Result<Connection::Answered> collect(PGconn* connection) {
@@ -176,7 +176,7 @@ Result<Connection::Answered> Connection::copy_in(
 }
 
 bool Connection::run_to_end(const std::string& sql) {
-  const Answer answer(PQexec(m_connection.get(), sql.c_str()));
+  const OwnedResult answer(PQexec(m_connection.get(), sql.c_str()));
   const ExecStatusType status = PQresultStatus(answer.get());
   return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }

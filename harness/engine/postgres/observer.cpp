@@ -11,12 +11,12 @@ namespace lockkeeper::engine::postgres {
 namespace {
 
 /// Columns of the query below, in order.
-enum Column : std::size_t {
+enum ResultColumn : std::size_t {
   k_wal,
   k_counting,
-  k_oid,
+  k_relation_oid,
   k_name,
-  k_kind,
+  k_relation_kind,
   k_file_node,
   k_bytes,
   k_modes,
@@ -94,7 +94,7 @@ Result<void> Observer::take_all(const Reply& reply, record::StatementRecord* sta
   // With the counters switched off their silence is no evidence.
   if (reply.rows.front()[k_counting] != "on") lost_sight();
   for (const Row& row : reply.rows) {
-    if (!row[k_oid].empty()) take(row, statement);
+    if (!row[k_relation_oid].empty()) take(row, statement);
   }
   return {};
 }
@@ -103,7 +103,8 @@ Result<void> Observer::take_all(const Reply& reply, record::StatementRecord* sta
 Result<void> Observer::recognise(const std::vector<Row>& rows) {
   std::vector<std::string> unknown;
   for (const Row& row : rows) {
-    if (!row[k_oid].empty() && !m_relations.contains(row[k_oid])) unknown.push_back(row[k_oid]);
+    if (!row[k_relation_oid].empty() && !m_relations.contains(row[k_relation_oid]))
+      unknown.push_back(row[k_relation_oid]);
   }
   if (unknown.empty()) return {};
   const auto reply = m_committed.send(
@@ -122,10 +123,10 @@ Result<void> Observer::recognise(const std::vector<Row>& rows) {
 }
 
 void Observer::take(const Row& row, record::StatementRecord* statement) {
-  Relation& relation = m_relations[row[k_oid]];
-  const bool dropped = row[k_kind].empty();
+  Relation& relation = m_relations[row[k_relation_oid]];
+  const bool dropped = row[k_relation_kind].empty();
   if (!relation.existed) {
-    if (!dropped) relation.kind = row[k_kind][0];
+    if (!dropped) relation.kind = row[k_relation_kind][0];
   } else {
     for (const std::string& mode : split(row[k_modes], ',')) {
       if (relation.modes.insert(mode).second && statement != nullptr) {

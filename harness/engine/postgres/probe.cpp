@@ -14,10 +14,10 @@ namespace lockkeeper::engine::postgres {
 namespace {
 
 using Held = Instance::Held;
-using Rows = std::vector<std::vector<std::optional<std::string>>>;
+using AnswerRows = std::vector<std::vector<std::optional<std::string>>>;
 
-Rows rows_of(const pqxx::result& result) {
-  Rows rows;
+AnswerRows rows_of(const pqxx::result& result) {
+  AnswerRows rows;
   for (const auto& row : result) {
     auto& values = rows.emplace_back();
     for (const auto& field : row) {
@@ -279,7 +279,7 @@ Result<double> Probe::time_query(const QueryRequest& request) {
 }
 
 Result<bool> Probe::is_ambiguous(const QueryRequest& request) {
-  std::vector<Rows> answers;
+  std::vector<AnswerRows> answers;
   for (const char* settings : {"SELECT 1",
                                "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; "
                                "SET LOCAL enable_indexonlyscan = off",
@@ -293,7 +293,7 @@ Result<bool> Probe::is_ambiguous(const QueryRequest& request) {
     if (!done) return failed(done);
   }
   return std::any_of(answers.begin(), answers.end(),
-                     [&](const Rows& rows) { return rows != answers.front(); });
+                     [&](const AnswerRows& rows) { return rows != answers.front(); });
 }
 
 }  // namespace lockkeeper::engine::postgres
