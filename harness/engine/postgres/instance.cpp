@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "engine/postgres/client.h"
 #include "engine/postgres/connection.h"
 #include "engine/postgres/fixture.h"
 
@@ -19,6 +20,10 @@ DatabaseInstance::DatabaseInstance(record::ServerInfo server, std::string connec
       m_side_runner(m_connection),
       m_state_reader(m_connection),
       m_probe(m_connection) {}
+
+void DatabaseInstance::open_ahead(std::unique_ptr<Client> first) {
+  m_side_runner.open_ahead(std::move(first));
+}
 
 void DatabaseInstance::close_sessions() {
   m_side_runner.close();

@@ -46,8 +46,9 @@ class DatabaseInstance : public Instance {
   Result<double> time_query(const QueryRequest& request) override;
   Result<bool> is_ambiguous(const QueryRequest& request) override;
 
-  /// Opens sessions that a rehearsal is about to need, without waiting for them.
-  void open_ahead() { m_side_runner.open_ahead(); }
+  /// Opens sessions that a rehearsal is about to need, without waiting for them. `first` may be one that is
+  /// there already.
+  void open_ahead(std::unique_ptr<Client> first);
 
  protected:
   DatabaseInstance(record::ServerInfo server, std::string connection, std::shared_ptr<ToolBox> tools,

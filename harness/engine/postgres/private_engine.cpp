@@ -17,6 +17,7 @@
 #include "base/run_directory.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "engine/postgres/client.h"
 #include "engine/postgres/connection.h"
 #include "engine/postgres/instance.h"
 #include "engine/postgres/private_server.h"
@@ -253,9 +254,10 @@ class PrivateEngine : public Engine {
     if (!server) return failed(server);
     record::ServerInfo info = m_info;
     info.settings = server_settings(purpose, m_options.binaries.major);
+    auto session = (*server)->take_session();
     auto instance = std::make_unique<PrivateInstance>(m_options, m_tools, std::move(info),
                                                       std::move(directory), std::move(*server), database);
-    if (purpose == Purpose::rehearse) instance->open_ahead();
+    if (purpose == Purpose::rehearse) instance->open_ahead(std::move(session));
     return instance;
   }
 

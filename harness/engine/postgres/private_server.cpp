@@ -10,6 +10,7 @@
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "engine/postgres/client.h"
 #include "engine/postgres/connection.h"
 
 namespace lockkeeper::engine::postgres {
@@ -143,7 +144,8 @@ Result<std::unique_ptr<PrivateServer>> PrivateServer::start(const Binaries& bina
 
 Result<void> PrivateServer::wait_until_ready(const std::string& database) {
   const auto until = Clock::now() + k_start_deadline;
-  std::string last;
+  const fs::path socket = m_place.sockets / ".s.PGSQL.5432";
+  std::string last = "no socket";
   while (Clock::now() < until) {
     if (interrupted()) return failed_by_interrupt();
     if (m_daemon.ended()) {
@@ -151,17 +153,15 @@ Result<void> PrivateServer::wait_until_ready(const std::string& database) {
                     fmt::format("cannot start the server in '{}': {}: {}", m_place.data.string(),
                                 m_daemon.status(), log_tail()));
     }
-    auto connection = Connection::open(this->connection(database));
-    if (connection) {
-      const auto answer = connection->rows("SELECT 1");
-      if (answer) return {};
-      last = answer.error().message;
-    } else {
-      last = connection.error().message;
+    if (::access(socket.c_str(), F_OK) == 0) {
+      m_session = std::make_unique<Client>(connection(database));
+      auto answered = m_session->send("SELECT 1", k_start_deadline);
+      if (answered && !answered->error) return {};
+      m_session.reset();
+      last = answered ? answered->error->message : answered.error().message;
       // Only a server that is ready says so; lc_messages is C.
-      if (last.find("FATAL:  database ") != std::string::npos && last.ends_with(" does not exist")) {
+      if (last.find("database \"") != std::string::npos && last.ends_with("\" does not exist"))
         return ensure_database(database);
-      }
     }
     pollfd polled{interrupt_descriptor(), POLLIN, 0};
     ::poll(&polled, 1, 1);
@@ -202,7 +202,16 @@ Result<void> PrivateServer::ensure_database(const std::string& database) const {
   return {};
 }
 
+PrivateServer::PrivateServer(Daemon daemon, Place place)
+    : m_daemon(std::move(daemon)), m_place(std::move(place)) {}
+PrivateServer::~PrivateServer() = default;
+
+std::unique_ptr<Client> PrivateServer::take_session() {
+  return std::move(m_session);
+}
+
 Result<void> PrivateServer::stop(Stop how) {
+  m_session.reset();
   const bool clean = how == Stop::clean;
   // SIGINT: fast shutdown, sessions are ended and a checkpoint is written. SIGQUIT: immediate.
   const bool obeyed =

@@ -13,6 +13,8 @@
 
 namespace lockkeeper::engine::postgres {
 
+class Client;
+
 /// initdb into `data` (which must not exist, in a directory that the account may write): UTF8, C.UTF-8 where
 /// the system has it, else C; superuser postgres, trust (the socket's directory is the guard).
 Result<void> initialise_cluster(const Binaries& binaries, const Account& account,
@@ -45,6 +47,13 @@ class PrivateServer {
                                                       const std::string& database = "postgres",
                                                       Daemon::Life life = Daemon::Life::bound_to_ours);
 
+  ~PrivateServer();
+  PrivateServer(const PrivateServer&) = delete;
+  PrivateServer& operator=(const PrivateServer&) = delete;
+
+  /// The session in which the server first answered: a backend costs as much as a small migration. Null where
+  /// it was taken already, or the database had to be made.
+  std::unique_ptr<Client> take_session();
   /// A libpq connection string to a database of this server, as superuser.
   std::string connection(const std::string& database) const;
   /// Makes the database (from template0) if it is not there.
@@ -58,11 +67,12 @@ class PrivateServer {
   std::string log_tail() const;
 
  private:
-  PrivateServer(Daemon daemon, Place place) : m_daemon(std::move(daemon)), m_place(std::move(place)) {}
+  PrivateServer(Daemon daemon, Place place);
   Result<void> wait_until_ready(const std::string& database);
 
   Daemon m_daemon;
   Place m_place;
+  std::unique_ptr<Client> m_session;
 };
 
 }  // namespace lockkeeper::engine::postgres

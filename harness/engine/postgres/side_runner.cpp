@@ -281,7 +281,8 @@ Result<void> Execution::finish() {
 SideRunner::SideRunner(std::string connection) : m_connection(std::move(connection)) {}
 SideRunner::~SideRunner() = default;
 
-void SideRunner::open_ahead() {
+void SideRunner::open_ahead(std::unique_ptr<Client> first) {
+  if (first && !m_observer) m_observer = std::move(first);
   if (!m_observer) m_observer = std::make_unique<Client>(m_connection);
   if (!m_spare) m_spare = std::make_unique<Client>(m_connection);
 }

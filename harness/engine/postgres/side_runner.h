@@ -28,8 +28,8 @@ class SideRunner {
   Result<SideOutcome> run(const SideRequest& request);
   /// What the last observed side left changed in its session; asked for when the side ended, awaited here.
   Result<std::vector<record::SettingChange>> leaked_settings();
-  /// Opens the sessions of the next run without waiting for them.
-  void open_ahead();
+  /// Opens the sessions of the next run without waiting for them; one may be there already.
+  void open_ahead(std::unique_ptr<Client> first = nullptr);
   /// Closes the spare sessions, so that the server can be stopped or its database copied.
   void close();
 
