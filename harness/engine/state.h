@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/shared_list.h"
 #include "record/record.h"
 
 namespace lockkeeper::engine {
@@ -64,8 +65,8 @@ struct SequencePosition {
 
 /// Schema, row counts and content of a database at a moment; all lists sorted by identity.
 struct State {
-  std::vector<Object> objects;  ///< by kind, then identity
-  std::vector<TableContent> tables;
+  SharedList<Object> objects;  ///< by kind, then identity
+  SharedList<TableContent> tables;
   std::vector<SequencePosition> sequences;
 };
 
