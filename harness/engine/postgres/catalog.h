@@ -160,14 +160,14 @@ class CatalogReader {
   /// A row's values, a null pointer for NULL; only as long as the call.
   using Row = std::span<const char* const>;
 
-  explicit CatalogReader(const CatalogQuery& query) : m_query(query) {}
+  /// What is as `previous` (may be null) has it is shared with it.
+  CatalogReader(const CatalogQuery& query, const State* previous);
 
   void add(Row row);
   /// The pieces that the usual ones have found to need statements of their own.
   const std::set<std::size_t>& needed() const { return m_needed; }
-  /// Numbers columns, names keys, attaches comments and labels, sorts. What is as `previous` has it is shared
-  /// with it.
-  Catalog finish(const State* previous);
+  /// Numbers columns, names keys, attaches comments and labels, sorts.
+  Catalog finish();
 
  private:
   struct Place {
@@ -212,8 +212,10 @@ class CatalogReader {
   void number_columns();
   void name_keys();
   void attach_remarks();
+  SharedList<Object> sorted();
 
   const CatalogQuery& m_query;
+  const State* m_previous;
   std::set<std::size_t> m_needed;
   Catalog m_catalog;
   std::vector<Object> m_objects;

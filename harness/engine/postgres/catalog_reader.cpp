@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <tuple>
 #include <utility>
 
@@ -96,33 +97,46 @@ std::uint64_t object_oid(Row row) {
 }
 
 bool same(const Object& a, const Object& b) {
-  return a.oid == b.oid && a.attributes == b.attributes && a.parent == b.parent && a.facts == b.facts;
+  return a.identity == b.identity && a.oid == b.oid && a.attributes == b.attributes && a.parent == b.parent &&
+         a.facts == b.facts;
 }
 
-/// Sorted, and what `previous` has alike shared with it.
-SharedList<Object> sorted(std::vector<Object>& objects, const State* previous) {
-  const auto place = [](const Object& o) { return std::tie(o.kind, o.identity, o.oid); };
-  std::vector<std::size_t> order(objects.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(order, {}, [&](std::size_t i) { return place(objects[i]); });
-  SharedList<Object> list;
-  list.reserve(objects.size());
-  std::size_t old = 0;
-  const std::size_t olds = previous == nullptr ? 0 : previous->objects.size();
-  for (const std::size_t i : order) {
-    Object& object = objects[i];
-    while (old < olds && place(previous->objects[old]) < place(object)) ++old;
-    const bool known = old < olds && place(previous->objects[old]) == place(object);
-    if (known && same(previous->objects[old], object)) {
-      list.share(previous->objects.shared(old));
+auto place_in_kind(const Object& object) {
+  return std::tie(object.identity, object.oid);
+}
+
+/// Adds objects of one kind; `old` is where the previous state has those of this kind.
+void add_kind(std::vector<Object*>& objects, const SharedList<Object>& previous, std::size_t old,
+              SharedList<Object>& list) {
+  std::ranges::sort(objects, {}, [](const Object* object) { return place_in_kind(*object); });
+  for (Object* object : objects) {
+    const auto comes_before = [&](std::size_t at) {
+      return at < previous.size() && previous[at].kind == object->kind &&
+             place_in_kind(previous[at]) < place_in_kind(*object);
+    };
+    while (comes_before(old)) ++old;
+    if (old < previous.size() && previous[old].kind == object->kind && same(previous[old], *object)) {
+      list.share(previous.shared(old++));
     } else {
-      list.push_back(std::move(object));
+      list.push_back(std::move(*object));
     }
   }
-  return list;
+}
+
+template <typename Item, typename Place>
+void sort_where_needed(std::vector<Item>& items, Place place) {
+  // The server mostly gives rows in the order in which they were made.
+  if (!std::ranges::is_sorted(items, {}, place)) std::ranges::sort(items, {}, place);
 }
 
 }  // namespace
+
+CatalogReader::CatalogReader(const CatalogQuery& query, const State* previous)
+    : m_query(query), m_previous(previous) {
+  if (previous == nullptr) return;
+  m_objects.reserve(previous->objects.size() + previous->objects.size() / 16);
+  m_places.reserve(m_objects.capacity());
+}
 
 void CatalogReader::add(Row row) {
   const int number = std::atoi(row[k_piece]);
@@ -244,7 +258,7 @@ void CatalogReader::attach_more() {
 
 /// The position is a rank: numbers have gaps where columns were dropped.
 void CatalogReader::number_columns() {
-  std::ranges::sort(m_columns, {}, [](const ColumnPlace& c) { return std::pair(c.relation, c.number); });
+  sort_where_needed(m_columns, [](const ColumnPlace& c) { return std::pair(c.relation, c.number); });
   std::uint64_t relation = 0;
   int rank = 0;
   for (const ColumnPlace& column : m_columns) {
@@ -259,12 +273,13 @@ void CatalogReader::name_keys() {
   for (const Key& key : m_keys) {
     std::string names;
     std::size_t known = 0;
-    for (const std::string& number : split(key.numbers, ' ')) {
-      if (known == key.length) break;
+    for (const char* number = key.numbers.c_str(); *number != '\0' && known < key.length; ++known) {
       const auto place = [](const ColumnPlace& c) { return std::pair(c.relation, c.number); };
-      const std::pair wanted(key.relation, std::atoi(number.c_str()));
+      char* behind = nullptr;
+      const std::pair wanted(key.relation, static_cast<int>(std::strtol(number, &behind, 10)));
+      number = *behind == ' ' ? behind + 1 : behind;
       const auto found = std::ranges::lower_bound(m_columns, wanted, {}, place);
-      if (known++ > 0) names += '\n';
+      if (known > 0) names += '\n';
       if (found == m_columns.end() || place(*found) != wanted) continue;
       const Object& column = m_objects[found->object];
       names.append(column.identity, column.parent.size() + 1);
@@ -290,16 +305,31 @@ void CatalogReader::attach_remarks() {
   }
 }
 
-Catalog CatalogReader::finish(const State* previous) {
-  std::ranges::sort(m_places, {}, [](const Place& p) { return std::tuple(p.catalog, p.oid, p.sub); });
-  std::ranges::sort(m_catalog.columns, {},
-                    [](const HeapColumn& c) { return std::pair(c.relation, c.number); });
+SharedList<Object> CatalogReader::sorted() {
+  std::map<std::string_view, std::vector<Object*>> kinds;
+  for (Object& object : m_objects) kinds[object.kind].push_back(&object);
+  const SharedList<Object> none;
+  const SharedList<Object>& previous = m_previous == nullptr ? none : m_previous->objects;
+  SharedList<Object> list;
+  list.reserve(m_objects.size());
+  for (auto& [kind, objects] : kinds) {
+    const auto first = std::ranges::lower_bound(previous, kind, {}, &Object::kind);
+    add_kind(objects, previous, static_cast<std::size_t>(first - previous.begin()), list);
+  }
+  return list;
+}
+
+Catalog CatalogReader::finish() {
+  if (!m_more.empty() || !m_remarks.empty()) {
+    std::ranges::sort(m_places, {}, [](const Place& p) { return std::tuple(p.catalog, p.oid, p.sub); });
+  }
+  sort_where_needed(m_catalog.columns, [](const HeapColumn& c) { return std::pair(c.relation, c.number); });
   std::ranges::sort(m_catalog.sequences, {}, &SequenceRow::identity);
   attach_more();
   number_columns();
   name_keys();
   attach_remarks();
-  m_catalog.objects = sorted(m_objects, previous);
+  m_catalog.objects = sorted();
   return std::move(m_catalog);
 }
 

@@ -130,7 +130,7 @@ Result<void> StateReader::Session::read_more(CatalogReader& reader, const std::s
 
 /// What was needed last time mostly is again, and is asked for along with the usual.
 Result<Catalog> StateReader::Session::read_catalog(const State* previous, const Touched& touched) {
-  CatalogReader reader(query);
+  CatalogReader reader(query, previous);
   std::string statements = fmt::format("EXECUTE lockkeeper_catalog ({});", newest_known(previous, touched));
   std::set<std::size_t> done;
   std::ranges::set_intersection(expected, more_prepared, std::inserter(done, done.end()));
@@ -145,7 +145,7 @@ Result<Catalog> StateReader::Session::read_catalog(const State* previous, const 
   if (!missing.empty()) {
     if (const auto read = read_more(reader, missing); !read) return failed(read);
   }
-  return reader.finish(previous);
+  return reader.finish();
 }
 
 /// What the catalog does not know of a sequence that nothing was taken from: whether RESTART or setval()
