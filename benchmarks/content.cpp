@@ -32,7 +32,7 @@ Result<void> hash_content(StateReader& reader) {
   everything.everything = true;
   const auto now = reader.read(nullptr, everything);
   if (!now) return failed(now);
-  if (now->tables.size() == 1 && now->tables.front().rows == k_rows) return {};
+  if (now->tables.size() == 1 && now->tables[0].rows == k_rows) return {};
   return failed(FailureKind::environment, "the state does not hold the rows that were made");
 }
 

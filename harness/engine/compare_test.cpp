@@ -59,7 +59,9 @@ Object foreign_key(const std::string& columns, const std::string& validated = "t
 
 State state_of(std::vector<Object> objects) {
   std::ranges::sort(objects, {}, [](const Object& o) { return std::pair(o.kind, o.identity); });
-  return {.objects = std::move(objects), .tables = {}, .sequences = {}};
+  State state;
+  for (Object& object : objects) state.objects.push_back(std::move(object));
+  return state;
 }
 
 State content_of(TableContent content) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/shared_list.h"
 #include "record/record.h"
 
 namespace lockkeeper::engine {
@@ -39,6 +40,8 @@ struct ColumnContent {
   std::string hashed_as = {};  ///< which hash was taken
   std::string seed = {};       ///< the name that seeds it: the column's own, or the one that it had before
   std::string slot = {};       ///< where the value is stored, or how it is computed
+
+  bool operator==(const ColumnContent&) const = default;
 };
 
 /// Which values stand together: a sum over rows of a hash of all values of some columns. A column that holds
@@ -46,6 +49,8 @@ struct ColumnContent {
 struct Composition {
   std::vector<std::string> columns;  ///< name, type and seed of each, sorted
   std::string hash;
+
+  bool operator==(const Composition&) const = default;
 };
 
 /// What of the schema the text of a table's values may hang on.
@@ -67,6 +72,8 @@ struct TableContent {
   // Not compared: what the next read needs to know that nothing changed.
   std::string storage = {};  ///< the file that the rows lie in
   Dependence depends_on = Dependence::none;
+
+  bool operator==(const TableContent&) const = default;
 };
 
 struct SequencePosition {
@@ -76,8 +83,8 @@ struct SequencePosition {
 
 /// Schema, row counts and content of a database at a moment; all lists sorted by identity.
 struct State {
-  std::vector<Object> objects;  ///< by kind, then identity
-  std::vector<TableContent> tables;
+  SharedList<Object> objects;  ///< by kind, then identity
+  SharedList<TableContent> tables;
   std::vector<SequencePosition> sequences;
 };
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +22,12 @@ struct CatalogValue {
   std::string sql;
   int since = 0;    ///< first major version that has it
   int before = 99;  ///< first major version that has it no more
+  /// For what few objects have: a condition without which the value is NULL. Such values are a statement of
+  /// their own, which is not even planned while no object meets one of the conditions.
+  std::string when = {};
 };
 
-/// One kind of object: how it is read from the catalog. All pieces together are one query.
+/// One kind of object: how it is read from the catalog. The pieces that every database has are one query.
 struct CatalogPiece {
   std::string kind;      ///< an SQL expression
   std::string identity;  ///< an SQL expression
@@ -34,12 +40,15 @@ struct CatalogPiece {
   std::string from;
   int since = 0;
   int before = 99;
-  /// For what most databases have nothing of: a condition under which there may be some. Such pieces are a
-  /// second query, which is not even planned where none of the conditions holds.
+  /// For what many databases have nothing of: "FROM …" that has a row where there may be some. Such pieces
+  /// are statements of their own: planning one costs more than running it a hundred times.
   std::string rare = {};
+  /// Is it no object but a remark on one? Identity is the catalog of what it is on then, parent a name for
+  /// that where it is no object of ours, the only value what is said.
+  bool is_remark = false;
 };
 
-/// "EXISTS (…)": has the catalog anything that is not initdb's own?
+/// "FROM …" with a row for anything in the catalog that is not initdb's own.
 std::string any_in(std::string_view catalog);
 
 /// The pieces, by the file that holds them.
@@ -49,6 +58,7 @@ std::vector<CatalogPiece> routine_pieces();
 std::vector<CatalogPiece> database_pieces();
 std::vector<CatalogPiece> cluster_pieces();
 std::vector<CatalogPiece> system_pieces();
+std::vector<CatalogPiece> remark_pieces();
 
 /// An access control list as sorted text; NULL where it says no more than `standard`, so that a list that was
 /// never set and the one that GRANT writes out are the same.
@@ -88,39 +98,74 @@ struct SequenceRow {
 
 /// What the catalog says at a moment.
 struct Catalog {
-  std::vector<Object> objects;  ///< by kind, then identity
+  SharedList<Object> objects;  ///< by kind, then identity
   std::vector<Heap> heaps;
   std::vector<HeapColumn> columns;  ///< by relation and number
   std::vector<SequenceRow> sequences;
 };
 
-/// The catalog query for a server of a major version.
+/// What pieces know of an object beside its attributes.
+enum class Fact : std::uint8_t {
+  member,  ///< made by an extension
+  relkind,
+  storage,
+  empty,
+  base_type,
+  name,
+  contype,
+  unique,
+  partial,
+  of_partition,
+  relation,
+  key,
+  key_length,
+  last,
+  unpopulated,
+  more,  ///< has values that are a statement of their own
+};
+inline constexpr std::size_t k_facts = 16;
+std::string_view name_of(Fact fact);
+
+/// The columns of a piece's rows, as many as they are; what stands before them is the same for all.
+struct CatalogLayout {
+  std::string kind;                          ///< of all of them; empty where each row says its own
+  std::vector<std::size_t> attributes;       ///< indexes into the piece's
+  std::array<std::size_t, k_facts> facts{};  ///< the column by fact; 0 where the piece has none
+};
+
+/// The statements that read the catalog of a server of a major version.
 class CatalogQuery {
  public:
   explicit CatalogQuery(int major);
 
+  /// The usual pieces. Its parameter is an OID: of tables up to it "empty" is not asked, which is a look into
+  /// the file system each.
   const std::string& sql() const { return m_sql; }
-  /// The query for the rare pieces, to be run where the first one answers that there may be some.
-  const std::string& rare_sql() const { return m_rare_sql; }
+  /// A rare piece, or the rare values of a usual one.
+  std::string more_sql(std::size_t piece) const;
   const CatalogPiece& piece(std::size_t index) const { return m_pieces[index]; }
+  const CatalogLayout& layout(std::size_t index) const { return m_layouts[index]; }
+  const CatalogLayout& more_layout(std::size_t index) const { return m_more_layouts[index]; }
 
  private:
   std::vector<CatalogPiece> m_pieces;
+  std::vector<CatalogLayout> m_layouts;
+  std::vector<CatalogLayout> m_more_layouts;  ///< empty where the piece has no rare values
   std::string m_sql;
-  std::string m_rare_sql;
 };
 
-/// Makes a Catalog of the query's rows.
+/// Makes a Catalog of the statements' rows.
 class CatalogReader {
  public:
   /// A row's values, a null pointer for NULL; only as long as the call.
-  using Row = std::vector<const char*>;
+  using Row = std::span<const char* const>;
 
-  explicit CatalogReader(const CatalogQuery& query) : m_query(query) {}
+  /// What is as `previous` (may be null) has it is shared with it.
+  CatalogReader(const CatalogQuery& query, const State* previous);
 
-  void add(const Row& row);
-  /// Has the first query found that there may be rare objects?
-  bool needs_rare() const { return m_needs_rare; }
+  void add(Row row);
+  /// The pieces that the usual ones have found to need statements of their own.
+  const std::set<std::size_t>& needed() const { return m_needed; }
   /// Numbers columns, names keys, attaches comments and labels, sorts.
   Catalog finish();
 
@@ -139,6 +184,12 @@ class CatalogReader {
     std::string fallback;
     std::string text;
   };
+  struct More {
+    std::size_t piece = 0;
+    std::uint64_t oid = 0;
+    int sub = 0;
+    std::string attributes;
+  };
   struct Key {
     std::size_t object = 0;
     std::uint64_t relation = 0;
@@ -151,16 +202,26 @@ class CatalogReader {
     std::size_t object = 0;
   };
 
-  void add_remark(const Row& row);
-  void note(const CatalogPiece& piece, const Row& row);
+  void add_object(std::size_t number, Row row);
+  void add_more(std::size_t number, Row row);
+  void add_remark(std::size_t number, Row row);
+  void add_needed(const char* pieces);
+  void note(const CatalogPiece& piece, const CatalogLayout& layout, Row row);
+  Object* find(std::string_view catalog, std::uint64_t oid, int sub);
+  void attach_more();
   void number_columns();
   void name_keys();
   void attach_remarks();
+  SharedList<Object> sorted();
 
   const CatalogQuery& m_query;
-  bool m_needs_rare = false;
+  const State* m_previous;
+  std::set<std::size_t> m_needed;
   Catalog m_catalog;
+  std::vector<Object> m_objects;
   std::vector<Place> m_places;
+  std::vector<More> m_more;
+  std::vector<HeapColumn> m_computed;  ///< with no more than relation, number and what computes them
   std::vector<Remark> m_remarks;
   std::vector<Key> m_keys;
   std::vector<ColumnPlace> m_columns;

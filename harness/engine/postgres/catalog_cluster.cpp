@@ -73,7 +73,8 @@ CatalogPiece default_privileges() {
                           "coalesce((SELECT string_agg(i::text, ' ' ORDER BY i::text COLLATE \"C\")"
                           " FROM unnest(d.defaclacl) i), 'none')"}},
           .facts = {},
-          .from = "FROM pg_default_acl d"};
+          .from = "FROM pg_default_acl d",
+          .rare = "FROM pg_default_acl"};
 }
 
 CatalogPiece publications() {
@@ -155,7 +156,7 @@ CatalogPiece subscriptions() {
                          owner("s.subowner")},
           .facts = {},
           .from = std::string("FROM pg_subscription s WHERE s.subdbid = ") + k_this_database,
-          .rare = "EXISTS (SELECT 1 FROM pg_subscription)"};
+          .rare = "FROM pg_subscription"};
 }
 
 CatalogPiece foreign_data_wrappers() {
@@ -193,7 +194,7 @@ CatalogPiece foreign_servers() {
                          {"privileges", privileges("s.srvacl", "S", "s.srvowner")}},
           .facts = {},
           .from = "FROM pg_foreign_server s WHERE s.oid >= 16384" + not_member("s.oid", "pg_foreign_server"),
-          .rare = any_in("pg_foreign_server")};
+          .rare = any_in("pg_foreign_data_wrapper")};
 }
 
 /// A password is told from another by eight digits of its hash, and never shown.
@@ -213,7 +214,7 @@ CatalogPiece user_mappings() {
                           " ', ' ORDER BY o COLLATE \"C\") FROM unnest(u.umoptions) o)"}},
           .facts = {},
           .from = "FROM pg_user_mapping u WHERE u.oid >= 16384",
-          .rare = any_in("pg_user_mapping")};
+          .rare = any_in("pg_foreign_data_wrapper")};
 }
 
 CatalogPiece large_objects() {
@@ -226,7 +227,7 @@ CatalogPiece large_objects() {
           .attributes = {owner("l.lomowner"), {"privileges", privileges("l.lomacl", "L", "l.lomowner")}},
           .facts = {},
           .from = "FROM pg_largeobject_metadata l",
-          .rare = "EXISTS (SELECT 1 FROM pg_largeobject_metadata)"};
+          .rare = "FROM pg_largeobject_metadata LIMIT 1"};
 }
 
 /// Without its name: the same state is compared in databases of several names.
@@ -261,7 +262,8 @@ CatalogPiece settings() {
           .attributes = {{"settings", sorted_options("g.setconfig")}},
           .facts = {},
           .from = std::string("FROM pg_db_role_setting g WHERE g.setdatabase = 0 OR g.setdatabase = ") +
-                  k_this_database};
+                  k_this_database,
+          .rare = "FROM pg_db_role_setting"};
 }
 
 /// The view pg_roles rather than pg_authid: no password, not even its hash, is read.
@@ -285,6 +287,9 @@ CatalogPiece roles() {
           .from = "FROM pg_roles o WHERE o.rolname !~ '^pg_'"};
 }
 
+constexpr const char* k_memberships =
+    "FROM pg_auth_members a WHERE a.member >= 16384 OR a.roleid >= 16384 OR a.member = 10";
+
 CatalogPiece memberships() {
   return {.kind = "'membership'",
           .identity =
@@ -299,7 +304,8 @@ CatalogPiece memberships() {
                          {"set option", "a.set_option::text", 16}},
           .facts = {},
           // The three memberships of initdb's own roles (pg_monitor in pg_read_all_settings, …) stay out.
-          .from = "FROM pg_auth_members a WHERE a.member >= 16384 OR a.roleid >= 16384 OR a.member = 10"};
+          .from = k_memberships,
+          .rare = k_memberships};
 }
 
 CatalogPiece tablespaces() {
@@ -329,7 +335,7 @@ CatalogPiece parameters() {
           .facts = {},
           .from = "FROM pg_parameter_acl p",
           .since = 15,
-          .rare = "EXISTS (SELECT 1 FROM pg_parameter_acl)"};
+          .rare = "FROM pg_parameter_acl"};
 }
 
 }  // namespace

@@ -1,20 +1,75 @@
+#include <utility>
+
+#include <fmt/format.h>
+
 #include "engine/postgres/catalog.h"
 
-/// Tables and what hangs on them. The query's own "relation" (catalog.cpp) gives names; joins go over it, so
-/// that each catalog is read once and never row by row.
+/// Tables and what hangs on them. The query's own "relation" (catalog_query.cpp) gives names; joins go over
+/// it, so that each catalog is read once and never row by row.
 namespace lockkeeper::engine::postgres {
 namespace {
 
 constexpr const char* k_not_member = " AND NOT r.member";
 
+/// A value that few objects have, and when they have it.
+CatalogValue seldom(std::string_view name, std::string when, std::string sql) {
+  return {.name = name, .sql = std::move(sql), .when = std::move(when)};
+}
+
 /// Since the minor releases of November 2026 (15.20) the server keeps a number of its own among a column's
 /// options, new for each relation that is made; pg_dump leaves it out as well.
-std::string column_options() {
-  return "CASE WHEN a.attoptions IS NOT NULL AND (array_length(a.attoptions, 1) > 1 OR a.attoptions[1] NOT "
-         "LIKE"
-         " 'pg\\_attver=%') THEN (SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\") FROM "
-         "unnest(a.attoptions) o"
-         " WHERE o NOT LIKE 'pg\\_attver=%') END";
+CatalogValue column_options() {
+  return seldom("options",
+                "a.attoptions IS NOT NULL AND (array_length(a.attoptions, 1) > 1 OR a.attoptions[1] NOT LIKE"
+                " 'pg\\_attver=%')",
+                "(SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\") FROM unnest(a.attoptions) o"
+                " WHERE o NOT LIKE 'pg\\_attver=%')");
+}
+
+CatalogValue foreign_table_value(std::string_view name, const std::string& sql) {
+  return seldom(name, "c.relkind = 'f'",
+                "(SELECT " + sql + " FROM pg_foreign_table f WHERE f.ftrelid = c.oid)");
+}
+
+CatalogValue tablespace() {
+  return seldom("tablespace", "c.reltablespace <> 0",
+                "(SELECT t.spcname::text FROM pg_tablespace t WHERE t.oid = c.reltablespace)");
+}
+
+CatalogValue toast_options() {
+  return seldom("toast options",
+                "c.reltoastrelid IN (SELECT t.oid FROM pg_class t WHERE t.relkind = 't' AND t.oid >= 16384"
+                " AND t.reloptions IS NOT NULL)",
+                "(SELECT array_to_string(t.reloptions, ', ') FROM pg_class t WHERE t.oid = c.reltoastrelid)");
+}
+
+std::vector<CatalogValue> table_attributes() {
+  return {
+      {"access method", "CASE c.relam WHEN 2 THEN 'heap' END"},
+      owner("c.relowner"),
+      seldom("form", "c.relkind <> 'r'",
+             "CASE c.relkind WHEN 'p' THEN 'partitioned' WHEN 'f' THEN 'foreign' END"),
+      seldom("persistence", "c.relpersistence = 'u'", "'unlogged'"),
+      seldom("partition key", "c.relkind = 'p'", "pg_get_partkeydef(c.oid)"),
+      seldom("partition bound", "c.relispartition", "pg_get_expr(c.relpartbound, c.oid)"),
+      seldom("parents", "c.oid IN (SELECT i.inhrelid FROM pg_inherits i)",
+             "(SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) FROM pg_inherits i"
+             " WHERE i.inhrelid = c.oid)"),
+      seldom("of type", "c.reloftype <> 0", "c.reloftype::regtype"),
+      seldom("access method", "c.relam NOT IN (0, 2)",
+             "(SELECT am.amname FROM pg_am am WHERE am.oid = c.relam)"),
+      tablespace(),
+      seldom("options", "c.reloptions IS NOT NULL", sorted_options("c.reloptions")),
+      toast_options(),
+      foreign_table_value("server",
+                          "(SELECT quote_ident(s.srvname) FROM pg_foreign_server s"
+                          " WHERE s.oid = f.ftserver)"),
+      foreign_table_value("foreign options", sorted_options("f.ftoptions")),
+      seldom("row security", "c.relrowsecurity", "'enabled'"),
+      seldom("force row security", "c.relforcerowsecurity", "'true'"),
+      seldom("replica identity", "c.relreplident <> 'd'",
+             "CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN 'index' END"),
+      seldom("privileges", "c.relacl IS NOT NULL", privileges("c.relacl", "r", "c.relowner"))};
 }
 
 CatalogPiece tables() {
@@ -25,129 +80,131 @@ CatalogPiece tables() {
       .catalog = "pg_class",
       .oid = "c.oid",
       .sub = "",
-      .attributes =
-          {{"form", "CASE c.relkind WHEN 'p' THEN 'partitioned' WHEN 'f' THEN 'foreign' END"},
-           {"persistence", "CASE c.relpersistence WHEN 'u' THEN 'unlogged' END"},
-           {"partition key", "CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END"},
-           {"partition bound", "CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END"},
-           {"parents",
-            "(SELECT string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) FROM pg_inherits i"
-            " WHERE i.inhrelid = c.oid)"},
-           {"of type", "CASE WHEN c.reloftype <> 0 THEN c.reloftype::regtype::text END"},
-           {"access method",
-            "CASE WHEN c.relam <> 0 THEN (SELECT am.amname::text FROM pg_am am WHERE am.oid = c.relam) END"},
-           {"tablespace",
-            "CASE WHEN c.reltablespace <> 0 THEN (SELECT t.spcname::text FROM pg_tablespace t"
-            " WHERE t.oid = c.reltablespace) END"},
-           {"options", sorted_options("c.reloptions")},
-           {"toast options",
-            "CASE WHEN c.reltoastrelid <> 0 THEN (SELECT array_to_string(t.reloptions, ', ') FROM pg_class t"
-            " WHERE t.oid = c.reltoastrelid) END"},
-           {"server",
-            "CASE c.relkind WHEN 'f' THEN (SELECT (SELECT quote_ident(s.srvname) FROM pg_foreign_server s"
-            " WHERE s.oid = f.ftserver) FROM pg_foreign_table f WHERE f.ftrelid = c.oid) END"},
-           {"foreign options", "CASE c.relkind WHEN 'f' THEN (SELECT " + sorted_options("f.ftoptions") +
-                                   " FROM pg_foreign_table f WHERE f.ftrelid = c.oid) END"},
-           {"row security", "CASE WHEN c.relrowsecurity THEN 'enabled' END"},
-           {"force row security", "CASE WHEN c.relforcerowsecurity THEN 'true' END"},
-           {"replica identity",
-            "CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i' THEN 'index' END"},
-           owner("c.relowner"),
-           {"privileges", privileges("c.relacl", "r", "c.relowner")}},
+      .attributes = table_attributes(),
       .facts = {{"member", "CASE WHEN r.member THEN 't' END"},
-                {"relkind", "c.relkind::text"},
-                {"storage", "c.relfilenode::text"},
+                {"relkind", "c.relkind"},
+                {"storage", "c.relfilenode"},
                 // No block at all is evidence enough that a heap has no rows; other access methods may lie.
                 {"empty",
-                 "CASE WHEN c.relkind = 'r' AND c.relam = 2 AND pg_relation_size(c.oid) = 0 THEN 't' END"}},
+                 "CASE WHEN c.oid > $1 AND c.relkind = 'r' AND c.relam = 2 AND pg_relation_size(c.oid) = 0"
+                 " THEN 't' END"}},
       .from =
           "FROM relation r JOIN pg_class c ON c.oid = r.oid AND c.oid >= 16384"
           " WHERE r.relkind IN ('r', 'p', 'f')"};
 }
 
-CatalogPiece columns() {
+/// A NOT NULL constraint's name: the one that the server gives by itself is table_column_not_null, which
+/// pg_dump leaves out.
+CatalogValue not_null_constraint(std::string_view name, std::string_view sql) {
+  CatalogValue value =
+      seldom(name, "a.attnotnull",
+             fmt::format("(SELECT {} FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n'"
+                         " AND n.conkey[1] = a.attnum)",
+                         sql));
+  value.since = 18;
+  return value;
+}
+
+std::vector<CatalogValue> column_attributes() {
+  CatalogValue compression = seldom("compression", "a.attcompression <> ''",
+                                    "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END");
+  compression.since = 14;
   return {
-      .kind = "'column'",
-      .identity = "r.identity || '.' || quote_ident(a.attname)",
-      .parent = "r.identity",
-      .catalog = "pg_class",
-      .oid = "a.attrelid",
-      .sub = "a.attnum",
-      .attributes =
-          {{"type", "format_type(a.atttypid, a.atttypmod)"},
-           {"collation",
-            "CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END"},
-           {"nullable", "CASE WHEN a.attnotnull THEN 'false' ELSE 'true' END"},
-           {"default",
-            "CASE WHEN a.atthasdef AND a.attgenerated = '' THEN (SELECT pg_get_expr(d.adbin, d.adrelid)"
-            " FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END"},
-           {"identity", "CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END"},
-           {"generated",
-            "CASE WHEN a.attgenerated <> '' THEN (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d"
-            " WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)"
-            " || CASE a.attgenerated WHEN 's' THEN ' stored' ELSE ' virtual' END END"},
-           {"inherited",
-            "CASE WHEN a.attinhcount > 0 THEN CASE WHEN a.attislocal THEN 'and local' ELSE 'only' END END"},
-           // The name that the server gives by itself is table_column_not_null, which pg_dump leaves out.
-           {"not null constraint",
-            "CASE WHEN a.attnotnull THEN (SELECT nullif(quote_ident(n.conname), quote_ident(r.name || '_' ||"
-            " a.attname || '_not_null')) FROM pg_constraint n WHERE n.conrelid = a.attrelid"
-            " AND n.contype = 'n' AND n.conkey[1] = a.attnum) END",
-            18},
-           {"not null rules",
-            "CASE WHEN a.attnotnull THEN (SELECT nullif(concat_ws(', ', CASE WHEN n.connoinherit THEN"
-            " 'no inherit' END, CASE WHEN NOT n.convalidated THEN 'not valid' END), '') FROM pg_constraint n"
-            " WHERE n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey[1] = a.attnum) END",
-            18},
-           {"storage",
-            "CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'plain'"
-            " WHEN 'e' THEN 'external' WHEN 'm' THEN 'main' ELSE 'extended' END END"},
-           {"compression", "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END", 14},
-           {"statistics target", "CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::text END"},
-           {"options", column_options()},
-           {"foreign options", sorted_options("a.attfdwoptions")},
-           {"privileges", privileges("a.attacl", "c", "0")}},
-      .facts = {{"member", "CASE WHEN r.member THEN 't' END"},
-                {"relkind", "r.relkind::text"},
-                {"base type", "CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END::text"},
-                {"name", "a.attname::text"}},
-      .from =
-          "FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid JOIN pg_type t ON t.oid = a.atttypid"
-          " WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped"
-          " AND r.relkind IN ('r', 'p', 'f', 'v', 'm')"};
+      {"type", "format_type(a.atttypid, a.atttypmod)"},
+      {"nullable", "CASE WHEN a.attnotnull THEN 'false' ELSE 'true' END"},
+      // A default names no column, so that the server need not look up how the table's are called.
+      {"default",
+       "CASE WHEN a.atthasdef AND a.attgenerated = '' THEN (SELECT pg_get_expr(d.adbin, 0)"
+       " FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END"},
+      seldom("collation", "a.attcollation <> t.typcollation", "a.attcollation::regcollation"),
+      seldom("identity", "a.attidentity <> ''",
+             "CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default' END"),
+      seldom("generated", "a.attgenerated <> ''",
+             "(SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = a.attrelid"
+             " AND d.adnum = a.attnum) || CASE a.attgenerated WHEN 's' THEN ' stored' ELSE ' virtual' END"),
+      seldom("inherited", "a.attinhcount > 0", "CASE WHEN a.attislocal THEN 'and local' ELSE 'only' END"),
+      not_null_constraint("not null constraint",
+                          "nullif(quote_ident(n.conname), quote_ident(r.name || '_' || a.attname ||"
+                          " '_not_null'))"),
+      not_null_constraint("not null rules",
+                          "nullif(concat_ws(', ', CASE WHEN n.connoinherit THEN 'no inherit' END,"
+                          " CASE WHEN NOT n.convalidated THEN 'not valid' END), '')"),
+      seldom("storage", "a.attstorage <> t.typstorage",
+             "CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'm' THEN 'main'"
+             " ELSE 'extended' END"),
+      std::move(compression),
+      seldom("statistics target", "a.attstattarget >= 0", "a.attstattarget"),
+      column_options(),
+      seldom("foreign options", "a.attfdwoptions IS NOT NULL", sorted_options("a.attfdwoptions")),
+      seldom("privileges", "a.attacl IS NOT NULL", privileges("a.attacl", "c", "0"))};
+}
+
+CatalogPiece columns() {
+  return {.kind = "'column'",
+          .identity = "r.identity || '.' || quote_ident(a.attname)",
+          .parent = "r.identity",
+          .catalog = "pg_class",
+          .oid = "a.attrelid",
+          .sub = "a.attnum",
+          .attributes = column_attributes(),
+          .facts = {{"member", "CASE WHEN r.member THEN 't' END"},
+                    {"relkind", "r.relkind"},
+                    {"base type", "CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END"},
+                    {"name", "a.attname"}},
+          .from =
+              "FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid JOIN pg_type t ON t.oid = a.atttypid"
+              " WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped"
+              " AND r.relkind IN ('r', 'p', 'f', 'v', 'm')"};
 }
 
 CatalogPiece constraints() {
-  return {
-      .kind = "'constraint'",
-      .identity = "r.identity || '.' || quote_ident(k.conname)",
-      .parent = "r.identity",
-      .catalog = "pg_constraint",
-      .oid = "k.oid",
-      .sub = "",
-      .attributes =
-          {{"definition",
-            "CASE WHEN k.convalidated THEN pg_get_constraintdef(k.oid)"
-            " ELSE regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', '') END"},
-           {"validated", "k.convalidated::text", 0, 18},
-           {"validated", "CASE WHEN k.conenforced THEN k.convalidated::text ELSE 'not enforced' END", 18},
-           {"inherited",
-            "CASE WHEN k.coninhcount > 0 THEN CASE WHEN k.conislocal THEN 'and local' ELSE 'only' END END"},
-           // ALTER TABLE … DISABLE TRIGGER ALL leaves a foreign key that holds nothing.
-           {"enforcement",
-            "CASE WHEN k.contype = 'f' AND k.oid IN (SELECT g.tgconstraint FROM pg_trigger g"
-            " WHERE g.tgisinternal AND g.tgenabled <> 'O') THEN 'triggers altered' END"}},
-      .facts = {{"contype", "k.contype::text"},
-                {"relation", "k.conrelid::text"},
-                {"key", "array_to_string(k.conkey, ' ')"},
-                {"of partition", "CASE WHEN k.conparentid <> 0 THEN 't' END"}},
-      // The rows that a foreign key to or of partitions makes for each of them are the key's own doing, and
-      // their names are made up; 'n' is NOT NULL (18: on the column), 't' is a constraint trigger (on the
-      // trigger).
-      .from =
-          std::string("FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid WHERE k.oid >= 16384"
+  return {.kind = "'constraint'",
+          .identity = "r.identity || '.' || quote_ident(k.conname)",
+          .parent = "r.identity",
+          .catalog = "pg_constraint",
+          .oid = "k.oid",
+          .sub = "",
+          .attributes = {{"definition",
+                          "CASE WHEN k.convalidated THEN pg_get_constraintdef(k.oid)"
+                          " ELSE regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', '') END"},
+                         {"validated", "k.convalidated", 0, 18},
+                         {"validated",
+                          "CASE WHEN k.conenforced THEN k.convalidated::text ELSE 'not enforced' END", 18},
+                         seldom("inherited", "k.coninhcount > 0",
+                                "CASE WHEN k.conislocal THEN 'and local' ELSE 'only' END"),
+                         // ALTER TABLE … DISABLE TRIGGER ALL leaves a foreign key that holds nothing.
+                         seldom("enforcement",
+                                "k.contype = 'f' AND k.oid IN (SELECT g.tgconstraint FROM pg_trigger g"
+                                " WHERE g.tgisinternal AND g.tgenabled <> 'O')",
+                                "'triggers altered'")},
+          .facts = {{"contype", "k.contype"},
+                    {"relation", "k.conrelid"},
+                    {"key", "array_to_string(k.conkey, ' ')"},
+                    {"of partition", "CASE WHEN k.conparentid <> 0 THEN 't' END"}},
+          // The rows that a foreign key to or of partitions makes for each of them are the key's own doing,
+          // and their names are made up; 'n' is NOT NULL (18: on the column), 't' is a constraint trigger (on
+          // the trigger).
+          .from = std::string(
+                      "FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid WHERE k.oid >= 16384"
                       " AND k.contype NOT IN ('n', 't') AND NOT (k.contype = 'f' AND k.conparentid <> 0)") +
-          k_not_member};
+                  k_not_member};
+}
+
+std::vector<CatalogValue> index_attributes() {
+  return {{"definition", "pg_get_indexdef(i.indexrelid)"},
+          {"valid", "i.indisvalid"},
+          {"constraint", "CASE WHEN i.indisprimary THEN 'primary key' END"},
+          seldom("ready", "NOT i.indisready", "'false'"),
+          seldom("immediate", "NOT i.indimmediate", "'false'"),
+          seldom("clustered", "i.indisclustered", "'true'"),
+          seldom("replica identity", "i.indisreplident", "'true'"),
+          tablespace(),
+          seldom("options", "c.reloptions IS NOT NULL", sorted_options("c.reloptions")),
+          seldom("statistics targets", "i.indexprs IS NOT NULL",
+                 "(SELECT string_agg(a.attnum || ': ' || a.attstattarget, ', ' ORDER BY a.attnum)"
+                 " FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0)"),
+          seldom("partition of", "c.relispartition",
+                 "(SELECT h.inhparent::regclass FROM pg_inherits h WHERE h.inhrelid = c.oid)")};
 }
 
 CatalogPiece indexes() {
@@ -158,29 +215,11 @@ CatalogPiece indexes() {
       .catalog = "pg_class",
       .oid = "c.oid",
       .sub = "",
-      .attributes = {{"definition", "pg_get_indexdef(i.indexrelid)"},
-                     {"valid", "i.indisvalid::text"},
-                     {"ready", "CASE WHEN NOT i.indisready THEN 'false' END"},
-                     {"constraint", "CASE WHEN i.indisprimary THEN 'primary key' END"},
-                     {"immediate", "CASE WHEN NOT i.indimmediate THEN 'false' END"},
-                     {"clustered", "CASE WHEN i.indisclustered THEN 'true' END"},
-                     {"replica identity", "CASE WHEN i.indisreplident THEN 'true' END"},
-                     {"tablespace",
-                      "CASE WHEN c.reltablespace <> 0 THEN (SELECT t.spcname::text FROM pg_tablespace t"
-                      " WHERE t.oid = c.reltablespace) END"},
-                     {"options", sorted_options("c.reloptions")},
-                     {"statistics targets",
-                      "CASE WHEN i.indexprs IS NOT NULL THEN (SELECT string_agg(a.attnum || ': ' || "
-                      "a.attstattarget, ', '"
-                      " ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = i.indexrelid AND "
-                      "a.attstattarget >= 0) END"},
-                     {"partition of",
-                      "CASE WHEN c.relispartition THEN (SELECT h.inhparent::regclass::text FROM pg_inherits h"
-                      " WHERE h.inhrelid = c.oid) END"}},
+      .attributes = index_attributes(),
       .facts = {{"unique", "CASE WHEN i.indisunique THEN 't' END"},
-                {"relation", "i.indrelid::text"},
-                {"key", "i.indkey::text"},
-                {"key length", "i.indnkeyatts::text"},
+                {"relation", "i.indrelid"},
+                {"key", "i.indkey"},
+                {"key length", "i.indnkeyatts"},
                 {"partial", "CASE WHEN i.indpred IS NOT NULL THEN 't' END"}},
       .from = std::string(
                   "FROM relation x JOIN pg_index i ON i.indexrelid = x.oid JOIN pg_class c ON c.oid = x.oid"
@@ -221,7 +260,8 @@ CatalogPiece sequences() {
                 {"last", "pg_sequence_last_value(c.oid)::text"}},
       .from =
           "FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid JOIN pg_class c ON c.oid = r.oid"
-          " AND c.oid >= 16384 WHERE r.relkind = 'S'"};
+          " AND c.oid >= 16384 WHERE r.relkind = 'S'",
+      .rare = "FROM relation e WHERE e.relkind = 'S' LIMIT 1"};
 }
 
 CatalogPiece views() {
@@ -251,7 +291,8 @@ CatalogPiece views() {
                     {"unpopulated", "CASE WHEN NOT c.relispopulated THEN 't' END"}},
           .from =
               "FROM relation r JOIN pg_class c ON c.oid = r.oid AND c.oid >= 16384"
-              " WHERE r.relkind IN ('v', 'm')"};
+              " WHERE r.relkind IN ('v', 'm')",
+          .rare = "FROM relation e WHERE e.relkind IN ('v', 'm') LIMIT 1"};
 }
 
 CatalogPiece rules() {
@@ -270,8 +311,12 @@ CatalogPiece rules() {
           .from = std::string("FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.oid >= 16384"
                               " AND w.rulename <> '_RETURN'") +
                   k_not_member,
-          .rare = "EXISTS (SELECT 1 FROM pg_rewrite e WHERE e.oid >= 16384 AND e.rulename <> '_RETURN')"};
+          .rare = "FROM pg_rewrite e WHERE e.oid >= 16384 AND e.rulename <> '_RETURN'"};
 }
+
+/// Before 15 the copies that partitions get of a trigger count as internal too.
+constexpr const char* k_visible_trigger =
+    " AND (NOT g.tgisinternal OR (g.tgparentid <> 0 AND g.tgconstraint = 0))";
 
 CatalogPiece triggers() {
   return {.kind = "'trigger'",
@@ -286,10 +331,9 @@ CatalogPiece triggers() {
                           " WHEN 'A' THEN 'always' END"},
                          {"inherited", "CASE WHEN g.tgparentid <> 0 THEN 'true' END"}},
           .facts = {},
-          // Before 15 the copies that partitions get of a trigger count as internal too.
-          .from = std::string("FROM relation r JOIN pg_trigger g ON g.tgrelid = r.oid WHERE g.oid >= 16384"
-                              " AND (NOT g.tgisinternal OR (g.tgparentid <> 0 AND g.tgconstraint = 0))") +
-                  k_not_member};
+          .from = std::string("FROM relation r JOIN pg_trigger g ON g.tgrelid = r.oid WHERE g.oid >= 16384") +
+                  k_visible_trigger + k_not_member,
+          .rare = std::string("FROM pg_trigger g WHERE g.oid >= 16384") + k_visible_trigger + " LIMIT 1"};
 }
 
 CatalogPiece policies() {
@@ -311,7 +355,7 @@ CatalogPiece policies() {
                          {"with check", "pg_get_expr(p.polwithcheck, p.polrelid)"}},
           .facts = {},
           .from = "FROM relation r JOIN pg_policy p ON p.polrelid = r.oid WHERE p.oid >= 16384",
-          .rare = "EXISTS (SELECT 1 FROM pg_policy)"};
+          .rare = "FROM pg_policy"};
 }
 
 CatalogPiece statistics() {
@@ -329,7 +373,7 @@ CatalogPiece statistics() {
       .from = std::string("FROM relation r JOIN pg_statistic_ext s ON s.stxrelid = r.oid JOIN schema n"
                           " ON n.oid = s.stxnamespace WHERE s.oid >= 16384") +
               k_not_member,
-      .rare = "EXISTS (SELECT 1 FROM pg_statistic_ext)"};
+      .rare = "FROM pg_statistic_ext"};
 }
 
 }  // namespace

@@ -8,6 +8,8 @@ namespace {
 constexpr const char* k_routine_identity =
     "n.name || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')'";
 
+constexpr const char* k_any_routine = "FROM pg_proc e WHERE e.oid >= 16384 LIMIT 1";
+
 CatalogPiece functions() {
   return {.kind = "CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END",
           .identity = k_routine_identity,
@@ -22,7 +24,8 @@ CatalogPiece functions() {
           .from =
               "FROM pg_proc p JOIN schema n ON n.oid = p.pronamespace WHERE p.oid >= 16384"
               " AND p.prokind <> 'a'" +
-              not_member("p.oid", "pg_proc")};
+              not_member("p.oid", "pg_proc"),
+          .rare = k_any_routine};
 }
 
 CatalogPiece aggregates() {
@@ -61,7 +64,7 @@ CatalogPiece aggregates() {
           "FROM pg_proc p JOIN schema n ON n.oid = p.pronamespace WHERE p.oid >= 16384"
           " AND p.prokind = 'a'" +
           not_member("p.oid", "pg_proc"),
-      .rare = "EXISTS (SELECT 1 FROM pg_proc e WHERE e.oid >= 16384 AND e.prokind = 'a')"};
+      .rare = k_any_routine};
 }
 
 CatalogPiece operators() {

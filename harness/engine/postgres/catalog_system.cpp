@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "engine/postgres/catalog.h"
 
 /// What a migration may change of objects that are not its own: initdb's (OID below 16384) and an
@@ -7,64 +8,67 @@
 namespace lockkeeper::engine::postgres {
 namespace {
 
-/// initdb fills pg_init_privs before it makes information_schema, and grants reading it to everybody
-/// afterwards.
-constexpr const char* k_information_schema =
-    " || CASE x.relnamespace WHEN to_regnamespace('information_schema') THEN"
-    " ARRAY[makeaclitem(0, x.relowner, 'SELECT', false)] END";
-constexpr const char* k_information_schema_usage =
-    " || CASE x.nspname WHEN 'information_schema' THEN ARRAY[makeaclitem(0, x.nspowner, 'USAGE', false)] END";
+/// A catalog whose objects have privileges, x in its expressions.
+struct Owned {
+  std::string_view catalog;
+  std::string_view name;
+  std::string_view acl;
+  std::string_view type;  ///< the letter that acldefault() takes
+  std::string_view owner;
+  /// What initdb gives beyond: it fills pg_init_privs before it makes information_schema, and grants reading
+  /// it to everybody afterwards.
+  std::string_view given = "NULL::aclitem[]";
+  std::string_view where = "";
+};
+
+constexpr Owned k_owned[] = {
+    {"pg_class", "x.relname", "x.relacl", "CASE x.relkind WHEN 'S' THEN 's'::\"char\" ELSE 'r' END",
+     "x.relowner",
+     "CASE x.relnamespace WHEN (SELECT to_regnamespace('information_schema')) THEN"
+     " ARRAY[makeaclitem(0, x.relowner, 'SELECT', false)] END"},
+    {"pg_proc", "x.proname", "x.proacl", "'f'", "x.proowner"},
+    {"pg_namespace", "x.nspname", "x.nspacl", "'n'", "x.nspowner",
+     "CASE x.nspname WHEN 'information_schema' THEN ARRAY[makeaclitem(0, x.nspowner, 'USAGE', false)] END",
+     " AND x.oid <> 2200"},
+    {"pg_type", "x.typname", "x.typacl", "'T'", "x.typowner"},
+    {"pg_language", "x.lanname", "x.lanacl", "'l'", "x.lanowner"},
+    {"pg_foreign_data_wrapper", "x.fdwname", "x.fdwacl", "'F'", "x.fdwowner"},
+};
+
+std::string all_owned() {
+  std::vector<std::string> selects;
+  for (const Owned& owned : k_owned) {
+    selects.push_back(fmt::format(
+        "SELECT '{}'::regclass, x.oid, {}, {}, {}::\"char\", {}, {} FROM {} x WHERE {} IS NOT NULL{}",
+        owned.catalog, owned.name, owned.acl, owned.type, owned.owner, owned.given, owned.catalog, owned.acl,
+        owned.where));
+  }
+  return join(selects, " UNION ALL ");
+}
 
 /// Privileges that differ from those that initdb or the extension's script gave, which pg_init_privs keeps.
-CatalogPiece changed_privileges(std::string_view catalog, std::string_view identity, std::string_view acl,
-                                std::string_view type, std::string_view role, std::string_view from,
-                                std::string_view given = "") {
-  const std::string standard = fmt::format("coalesce(i.initprivs, acldefault({}, {}){})", type, role, given);
+CatalogPiece changed_privileges() {
+  constexpr const char* k_standard = "coalesce(i.initprivs, acldefault(x.type, x.owner) || x.given)";
   return {.kind = "'privileges'",
-          .identity = std::string(identity),
+          .identity =
+              "CASE x.class WHEN 'pg_class'::regclass THEN x.oid::regclass::text WHEN 'pg_proc'::regclass"
+              " THEN x.oid::regprocedure::text WHEN 'pg_type'::regclass THEN x.oid::regtype::text"
+              " ELSE quote_ident(x.name) END",
           .parent = "",
           .catalog = "",
           .oid = "x.oid",
           .sub = "",
-          .attributes = {{"privileges", privileges_against(acl, standard)}},
+          .attributes = {{"privileges", privileges_against("x.acl", k_standard)}},
           .facts = {},
           .from = fmt::format(
-              "FROM {} x LEFT JOIN pg_init_privs i ON i.objoid = x.oid AND i.classoid = '{}'::regclass"
-              " AND i.objsubid = 0 WHERE {} IS NOT NULL AND {} IS DISTINCT FROM {} AND (x.oid < 16384 OR"
-              " x.oid IN (SELECT m.objid FROM member m WHERE m.classid = '{}'::regclass)){}",
-              catalog, catalog, acl, acl, standard, catalog, from)};
-}
-
-CatalogPiece relation_privileges() {
-  return changed_privileges("pg_class", "x.oid::regclass::text", "x.relacl",
-                            "CASE x.relkind WHEN 'S' THEN 's'::\"char\" ELSE 'r' END", "x.relowner", "",
-                            k_information_schema);
-}
-
-CatalogPiece routine_privileges() {
-  return changed_privileges("pg_proc", "x.oid::regprocedure::text", "x.proacl", "'f'", "x.proowner", "");
-}
-
-CatalogPiece schema_privileges() {
-  return changed_privileges("pg_namespace", "quote_ident(x.nspname)", "x.nspacl", "'n'", "x.nspowner",
-                            " AND x.oid <> 2200", k_information_schema_usage);
-}
-
-CatalogPiece type_privileges() {
-  return changed_privileges("pg_type", "x.oid::regtype::text", "x.typacl", "'T'", "x.typowner", "");
-}
-
-CatalogPiece language_privileges() {
-  return changed_privileges("pg_language", "quote_ident(x.lanname)", "x.lanacl", "'l'", "x.lanowner", "");
-}
-
-CatalogPiece wrapper_privileges() {
-  return changed_privileges("pg_foreign_data_wrapper", "quote_ident(x.fdwname)", "x.fdwacl", "'F'",
-                            "x.fdwowner", "");
+              "FROM ({}) AS x(class, oid, name, acl, type, owner, given) LEFT JOIN pg_init_privs i"
+              " ON i.objoid = x.oid AND i.classoid = x.class AND i.objsubid = 0 WHERE x.acl IS DISTINCT FROM"
+              " {} AND (x.oid < 16384 OR (x.class, x.oid) IN (SELECT m.classid, m.objid FROM member m))",
+              all_owned(), k_standard)};
 }
 
 /// The catalog of columns is long: only those are looked at that a role depends on or that initdb granted.
-CatalogPiece column_privileges() {
+CatalogPiece changed_column_privileges() {
   return {.kind = "'privileges'",
           .identity =
               "x.relation::regclass || '.' || (SELECT quote_ident(a.attname) FROM pg_attribute a"
@@ -90,8 +94,7 @@ CatalogPiece column_privileges() {
 }  // namespace
 
 std::vector<CatalogPiece> system_pieces() {
-  return {relation_privileges(), routine_privileges(), schema_privileges(), type_privileges(),
-          language_privileges(), wrapper_privileges(), column_privileges()};
+  return {changed_privileges(), changed_column_privileges()};
 }
 
 }  // namespace lockkeeper::engine::postgres

@@ -71,7 +71,11 @@ CatalogPiece types() {
           " AND (t.typtype <> 'c' OR t.typrelid IN (SELECT c.oid FROM pg_class c WHERE c.oid >= 16384"
           " AND c.relkind = 'c')) AND t.oid NOT IN (SELECT y.typarray FROM pg_type y"
           " WHERE y.oid >= 16384)" +
-          not_member("t.oid", "pg_type")};
+          not_member("t.oid", "pg_type"),
+      .rare =
+          "FROM pg_type e WHERE e.oid >= 16384 AND e.typtype <> 'm' AND (e.typtype <> 'c' OR e.typrelid IN"
+          " (SELECT c.oid FROM pg_class c WHERE c.oid >= 16384 AND c.relkind = 'c')) AND e.oid NOT IN"
+          " (SELECT y.typarray FROM pg_type y WHERE y.oid >= 16384) LIMIT 1"};
 }
 
 CatalogPiece domain_constraints() {
@@ -91,7 +95,7 @@ CatalogPiece domain_constraints() {
               " k.contypid = t.oid WHERE t.oid >= 16384 AND t.typtype = 'd' AND k.oid >= 16384"
               " AND k.contype <> 'n'" +
               not_member("t.oid", "pg_type"),
-          .rare = "EXISTS (SELECT 1 FROM pg_type e WHERE e.oid >= 16384 AND e.typtype = 'd')"};
+          .rare = "FROM pg_type e WHERE e.oid >= 16384 AND e.typtype = 'd' LIMIT 1"};
 }
 
 CatalogPiece casts() {

@@ -66,6 +66,20 @@ void take_rows(const PGresult* result, Connection::Answered& answered) {
   }
 }
 
+/// The values of every row in turn; `values` is only there to be used again.
+void hand_over_rows(const PGresult* result, std::vector<const char*>& values,
+                    const std::function<void(Connection::Values)>& take) {
+  const int columns = PQnfields(result);
+  values.resize(static_cast<std::size_t>(columns));
+  for (int row = 0; row < PQntuples(result); ++row) {
+    for (int column = 0; column < columns; ++column) {
+      values[static_cast<std::size_t>(column)] =
+          PQgetisnull(result, row, column) != 0 ? nullptr : PQgetvalue(result, row, column);
+    }
+    take(values);
+  }
+}
+
 tl::unexpected<Failure> lost(PGconn* connection) {
   return failed(FailureKind::environment, fmt::format("cannot go on with the server: {}",
                                                       trimmed(text_or_empty(PQerrorMessage(connection)))));
@@ -93,8 +107,11 @@ Result<OwnedResult> next_result(PGconn* connection) {
   return OwnedResult(PQgetResult(connection));
 }
 
-Result<Connection::Answered> collect(PGconn* connection) {
+/// `take` (may be empty) is given the rows instead of the answer.
+Result<Connection::Answered> collect(PGconn* connection,
+                                     const std::function<void(Connection::Values)>& take = {}) {
   Connection::Answered answered;
+  std::vector<const char*> values;
   while (true) {
     auto result = next_result(connection);
     if (!result) return failed(result);
@@ -105,7 +122,12 @@ Result<Connection::Answered> collect(PGconn* connection) {
       take_error(result->get(), answered);
       if (PQstatus(connection) == CONNECTION_BAD) return lost(connection);
     }
-    if (status == PGRES_TUPLES_OK) take_rows(result->get(), answered);
+    if (status != PGRES_TUPLES_OK && status != PGRES_SINGLE_TUPLE) continue;
+    if (take) {
+      hand_over_rows(result->get(), values, take);
+    } else {
+      take_rows(result->get(), answered);
+    }
   }
   return answered;
 }
@@ -142,6 +164,14 @@ Result<Connection::Answered> Connection::ask(const std::string& sql,
                                            values.data(), nullptr, nullptr, 0);
   if (sent == 0) return lost(session);
   return collect(session);
+}
+
+Result<Connection::Answered> Connection::each_row(const std::string& sql,
+                                                  const std::function<void(Values)>& take) {
+  PGconn* session = m_connection.get();
+  if (PQsendQuery(session, sql.c_str()) == 0) return lost(session);
+  PQsetSingleRowMode(session);
+  return collect(session, take);
 }
 
 Result<std::vector<Connection::Row>> Connection::rows(

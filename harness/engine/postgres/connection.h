@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,11 @@ class Connection {
   /// ask() for statements that have no reason to fail.
   Result<std::vector<Row>> rows(const std::string& sql,
                                 const std::vector<std::optional<std::string>>& parameters = {});
+
+  /// A row's values, a null pointer for NULL; only as long as the call that is given them.
+  using Values = std::span<const char* const>;
+  /// ask() that hands over rows one by one as they arrive, so that we work while the server does.
+  Result<Answered> each_row(const std::string& sql, const std::function<void(Values)>& take);
 
   /// For teardown: runs to its end though a signal came in, and says whether it succeeded.
   bool run_to_end(const std::string& sql);

@@ -128,7 +128,9 @@ Result<std::unique_ptr<PrivateServer>> PrivateServer::start(const Binaries& bina
   }
   command.argv.insert(command.argv.end(), {"-c", "unix_socket_directories=" + place.sockets.string()});
   command.unset = {"PG*", "LC_*", "LANG", "LANGUAGE", "TZ"};
-  command.environment = {{"LC_ALL", "C"}};
+  // A session's first catalog query takes 15 MB of memory, page by page; where the kernel gives huge pages to
+  // those who ask, glibc (2.35) gets them in a few pieces, which halves that query's time.
+  command.environment = {{"LC_ALL", "C"}, {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
   command.directory = place.data;
   command.run_as = as_run_as(account);
   auto daemon = Daemon::start(command, place.log, life);

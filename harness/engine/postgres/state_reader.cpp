@@ -1,6 +1,9 @@
 #include "engine/postgres/state_reader.h"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,13 +24,40 @@ constexpr std::size_t k_sequences_at_once = 200;
 /// over them; hash joins stay linear whatever it believes.
 constexpr const char* k_plan_settings = "SET LOCAL enable_nestloop = off;";
 
-void add_rows(CatalogReader& reader, const std::vector<Connection::Row>& rows) {
-  CatalogReader::Row values;
-  for (const Connection::Row& row : rows) {
-    values.clear();
-    for (const auto& value : row) values.push_back(value ? value->c_str() : nullptr);
-    reader.add(values);
+/// The newest of the tables whose content is going to be taken over from `previous`: whether they are empty
+/// need not be asked. 0 where all are to be read. OIDs grow; where the counter has wrapped, this only costs
+/// time.
+std::uint64_t newest_known(const State* previous, const Touched& touched) {
+  if (previous == nullptr || touched.everything) return 0;
+  std::uint64_t newest = 0;
+  std::uint64_t oldest_touched = std::numeric_limits<std::uint32_t>::max();
+  for (const Object& object : previous->objects) {
+    if (object.kind != "table") continue;
+    newest = std::max(newest, object.oid);
+    if (touched.tables.contains(object.identity)) oldest_touched = std::min(oldest_touched, object.oid);
   }
+  return std::min(newest, oldest_touched - 1);
+}
+
+/// The tables, those that `previous` has alike shared with it.
+SharedList<TableContent> shared(std::vector<TableContent>& tables, const State* previous) {
+  SharedList<TableContent> list;
+  list.reserve(tables.size());
+  std::size_t old = 0;
+  const std::size_t olds = previous == nullptr ? 0 : previous->tables.size();
+  for (TableContent& table : tables) {
+    while (old < olds && previous->tables[old].table < table.table) ++old;
+    if (old < olds && previous->tables[old] == table) {
+      list.share(previous->tables.shared(old));
+    } else {
+      list.push_back(std::move(table));
+    }
+  }
+  return list;
+}
+
+std::string name_of_piece(std::size_t piece) {
+  return fmt::format("lockkeeper_catalog_{}", piece);
 }
 
 }  // namespace
@@ -36,46 +66,72 @@ struct StateReader::Session {
   explicit Session(Connection opened)
       : connection(std::move(opened)), query(connection.server_version() / 10000) {}
 
-  /// Runs a query that is prepared at its first use, in a transaction, as one message.
-  Result<std::vector<Connection::Row>> execute(const std::string& name, const std::string& sql,
-                                               bool& prepared);
-  Result<Catalog> read_catalog();
+  /// Runs prepared statements in a transaction, as one message.
+  Result<void> execute(CatalogReader& reader, const std::string& prepare, const std::string& statements);
+  /// Reads what `pieces` need statements of their own for.
+  Result<void> read_more(CatalogReader& reader, const std::set<std::size_t>& pieces);
+  Result<Catalog> read_catalog(const State* previous, const Touched& touched);
   Result<std::vector<SequencePosition>> positions(const std::vector<SequenceRow>& sequences);
+  void forget_prepared();
 
   Connection connection;
   CatalogQuery query;
-  bool usual_prepared = false;
-  bool rare_prepared = false;
-  std::string positions_sql;  ///< what lockkeeper_positions is prepared for
+  bool prepared = false;  ///< the usual pieces
+  std::set<std::size_t> more_prepared;
+  std::set<std::size_t> expected;  ///< the pieces that the last read needed more for
+  std::string positions_sql;       ///< what lockkeeper_positions is prepared for
 };
 
-Result<std::vector<Connection::Row>> StateReader::Session::execute(const std::string& name,
-                                                                   const std::string& sql, bool& prepared) {
-  std::string message;
-  if (!prepared) message += fmt::format("PREPARE {} AS {};", name, sql);
-  message += fmt::format("BEGIN; {} EXECUTE {}; COMMIT", k_plan_settings, name);
-  auto answered = connection.ask(message);
-  if (!answered) return failed(answered);
-  if (!answered->sqlstate.empty()) {
-    connection.run_to_end("ROLLBACK");
-    return failed(FailureKind::environment,
-                  fmt::format("cannot read the catalog: {} ({}){}", answered->message, answered->sqlstate,
-                              answered->context));
-  }
-  prepared = true;
-  return std::move(answered->rows);
+void StateReader::Session::forget_prepared() {
+  connection.run_to_end("DEALLOCATE ALL");
+  prepared = false;
+  more_prepared.clear();
+  positions_sql.clear();
 }
 
-Result<Catalog> StateReader::Session::read_catalog() {
-  CatalogReader reader(query);
-  auto rows = execute("lockkeeper_catalog", query.sql(), usual_prepared);
-  if (!rows) return failed(rows);
-  add_rows(reader, *rows);
-  rows->clear();
-  if (reader.needs_rare()) {
-    rows = execute("lockkeeper_rare", query.rare_sql(), rare_prepared);
-    if (!rows) return failed(rows);
-    add_rows(reader, *rows);
+Result<void> StateReader::Session::execute(CatalogReader& reader, const std::string& prepare,
+                                           const std::string& statements) {
+  const auto answered =
+      connection.each_row(fmt::format("{} BEGIN; {} {} COMMIT", prepare, k_plan_settings, statements),
+                          [&reader](Connection::Values row) { reader.add(row); });
+  if (!answered) return failed(answered);
+  if (answered->sqlstate.empty()) return {};
+  connection.run_to_end("ROLLBACK");
+  forget_prepared();
+  return failed(FailureKind::environment, fmt::format("cannot read the catalog: {} ({}){}", answered->message,
+                                                      answered->sqlstate, answered->context));
+}
+
+Result<void> StateReader::Session::read_more(CatalogReader& reader, const std::set<std::size_t>& pieces) {
+  std::string prepare;
+  std::string statements;
+  for (const std::size_t piece : pieces) {
+    if (!more_prepared.contains(piece)) {
+      prepare += fmt::format("PREPARE {} AS {};", name_of_piece(piece), query.more_sql(piece));
+    }
+    statements += fmt::format("EXECUTE {};", name_of_piece(piece));
+  }
+  if (const auto done = execute(reader, prepare, statements); !done) return done;
+  more_prepared.insert(pieces.begin(), pieces.end());
+  return {};
+}
+
+/// What was needed last time mostly is again, and is asked for along with the usual.
+Result<Catalog> StateReader::Session::read_catalog(const State* previous, const Touched& touched) {
+  CatalogReader reader(query, previous);
+  std::string statements = fmt::format("EXECUTE lockkeeper_catalog ({});", newest_known(previous, touched));
+  std::set<std::size_t> done;
+  std::ranges::set_intersection(expected, more_prepared, std::inserter(done, done.end()));
+  for (const std::size_t piece : done) statements += fmt::format("EXECUTE {};", name_of_piece(piece));
+  const std::string prepare =
+      prepared ? "" : fmt::format("PREPARE lockkeeper_catalog (oid) AS {};", query.sql());
+  if (const auto read = execute(reader, prepare, statements); !read) return failed(read);
+  prepared = true;
+  expected = reader.needed();
+  std::set<std::size_t> missing;
+  std::ranges::set_difference(expected, done, std::inserter(missing, missing.end()));
+  if (!missing.empty()) {
+    if (const auto read = read_more(reader, missing); !read) return failed(read);
   }
   return reader.finish();
 }
@@ -105,8 +161,7 @@ Result<std::vector<SequencePosition>> StateReader::Session::positions(
     positions_sql.clear();
     const auto rows = connection.rows(message);
     if (!rows) {
-      connection.run_to_end("DEALLOCATE ALL");
-      usual_prepared = rare_prepared = false;
+      forget_prepared();
       return failed(rows);
     }
     positions_sql = sql;
@@ -139,14 +194,14 @@ Result<void> StateReader::ensure_session() {
 
 Result<State> StateReader::read_once(const State* previous, const Touched& touched, const Since& earlier) {
   if (const auto session = ensure_session(); !session) return failed(session);
-  auto catalog = m_session->read_catalog();
+  auto catalog = m_session->read_catalog(previous, touched);
   if (!catalog) return failed(catalog);
   State state;
   auto tables = ContentReader(m_session->connection, *catalog).read(previous, touched, earlier);
   if (!tables) return failed(tables);
   auto sequences = m_session->positions(catalog->sequences);
   if (!sequences) return failed(sequences);
-  state.tables = std::move(*tables);
+  state.tables = shared(*tables, previous);
   state.sequences = std::move(*sequences);
   state.objects = std::move(catalog->objects);
   return state;
@@ -163,7 +218,7 @@ Result<State> StateReader::read(const State* previous, const Touched& touched, c
 
 Result<void> StateReader::restore_sequences(const State& state) {
   if (const auto session = ensure_session(); !session) return failed(session);
-  const auto catalog = m_session->read_catalog();
+  const auto catalog = m_session->read_catalog(&state, {});
   if (!catalog) return failed(catalog);
   const auto now = m_session->positions(catalog->sequences);
   if (!now) return failed(now);

@@ -137,11 +137,54 @@ TEST_F(StateReaderTest, an_untouched_table_is_taken_over_and_a_touched_one_read)
   run("CREATE TABLE t (a int); INSERT INTO t VALUES (1); CREATE TABLE u (a int); INSERT INTO u VALUES (1)");
   StateReader reader(m_connection);
   State before = read(reader);
-  for (TableContent& table : before.tables) table.rows = 99;
+  SharedList<TableContent> marked;
+  for (TableContent table : before.tables) {
+    table.rows = 99;
+    marked.push_back(std::move(table));
+  }
+  before.tables = std::move(marked);
   const State after = read(reader, &before, {.everything = false, .tables = {"public.u"}});
   ASSERT_EQ(after.tables.size(), 2U);
   EXPECT_EQ(after.tables[0].rows, 99);
   EXPECT_EQ(after.tables[1].rows, 1);
+}
+
+TEST_F(StateReaderTest, what_did_not_change_is_shared_with_the_state_before) {
+  run("CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int DEFAULT 1)");
+  StateReader reader(m_connection);
+  const State before = read(reader);
+  run("ALTER TABLE u ALTER a SET DEFAULT 2");
+  const State after = read(reader, &before, k_nothing);
+  ASSERT_EQ(after.objects.size(), before.objects.size());
+  std::string others;
+  for (std::size_t i = 0; i < after.objects.size(); ++i) {
+    if (after.objects.shared(i) != before.objects.shared(i)) others += after.objects[i].identity + " ";
+  }
+  EXPECT_EQ(others, "public.u.a ");
+  EXPECT_EQ(after.tables.shared(0), before.tables.shared(0));
+}
+
+TEST_F(StateReaderTest, what_few_databases_have_is_seen_as_soon_as_there_is_some) {
+  run("CREATE TABLE t (a int)");
+  StateReader reader(m_connection);
+  State last = read(reader);
+  const auto changed_by = [&](const std::string& sql) {
+    run(sql);
+    State now = read(reader, &last, k_nothing);
+    std::string seen;
+    for (const auto& object : compare(last, now).objects) {
+      seen += object.kind;
+      for (const auto& attribute : object.attributes) seen += " " + attribute.name + "=" + attribute.after;
+      seen += ";";
+    }
+    last = std::move(now);
+    return seen;
+  };
+  EXPECT_EQ(changed_by("CREATE VIEW v AS SELECT 1 AS a"), "column;view;");
+  EXPECT_EQ(changed_by("CREATE SEQUENCE s"), "sequence;");
+  EXPECT_EQ(changed_by("ALTER TABLE t SET (fillfactor = 50)"), "table options=fillfactor=50;");
+  EXPECT_EQ(changed_by("ALTER TABLE t ALTER a SET STATISTICS 5"), "column statistics target=5;");
+  EXPECT_EQ(changed_by("DROP VIEW v; ALTER TABLE t RESET (fillfactor)"), "column;table options=;view;");
 }
 
 TEST_F(StateReaderTest, an_untouched_table_is_read_where_its_file_or_columns_are_others) {
@@ -194,11 +237,11 @@ TEST_F(StateReaderTest, columns_that_come_and_are_renamed_without_a_rewrite_need
   run("CREATE TABLE t (a int, b int); INSERT INTO t VALUES (1, 2)");
   StateReader reader(m_connection);
   State before = read(reader);
-  before.tables.at(0).rows = 99;
+  for (TableContent& table : before.tables) table.rows = 99;
   run("ALTER TABLE t ADD c text DEFAULT 'x'; ALTER TABLE t RENAME a TO z");
-  EXPECT_EQ(read(reader, &before, k_nothing).tables.at(0).rows, 99);
+  EXPECT_EQ(read(reader, &before, k_nothing).tables[0].rows, 99);
   run("ALTER TABLE t ADD d int DEFAULT random()");
-  EXPECT_EQ(read(reader, &before, k_nothing).tables.at(0).rows, 1);
+  EXPECT_EQ(read(reader, &before, k_nothing).tables[0].rows, 1);
 }
 
 TEST_F(StateReaderTest, values_swapped_between_rows_are_seen_after_a_column_came_without_a_scan) {
