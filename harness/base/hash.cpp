@@ -1,14 +1,14 @@
 #include "base/hash.h"
 
-#include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <new>
 #include <vector>
 
 #include <fmt/format.h>
 #include <xxhash.h>
+
+#include "base/file.h"
 
 namespace lockkeeper {
 
@@ -64,8 +64,7 @@ Result<std::string> hash_of_file(const std::filesystem::path& path) {
     hasher.add({piece.data(), got});
   }
   if (!file || std::ferror(file.get()) != 0) {
-    return failed(FailureKind::usage,
-                  fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
+    return cannot("read", path, errno, FailureKind::usage);
   }
   return hasher.hex();
 }

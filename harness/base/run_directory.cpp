@@ -39,12 +39,6 @@ constexpr const char* k_socket_prefix = "/tmp/lockkeeper-";
 constexpr std::size_t k_longest_socket = 107;
 constexpr std::string_view k_socket_name = "/.s.PGSQL.5432";
 
-tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path) {
-  return failed(FailureKind::environment,
-                fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)),
-                "set LOCKKEEPER_STORE to a directory that you may write");
-}
-
 unsigned traversable_mode() {
   return ::geteuid() == 0 ? 0711 : 0700;
 }
@@ -186,16 +180,16 @@ Result<RunDirectory> RunDirectory::create(const fs::path& parent) {
   fs::create_directories(parent, error);
   if (error) {
     errno = error.value();
-    return cannot("make", parent);
+    return cannot_in_store("make", parent);
   }
   if (is_our_directory(parent)) ::chmod(parent.c_str(), traversable_mode());
   // Held while a directory is half made, so that a sweep never takes it for a dead one's.
   const auto guard = FileLock::open(parent / k_parent_lock, LOCK_EX, O_CREAT);
-  if (!guard) return cannot("lock", parent / k_parent_lock);
+  if (!guard) return cannot_in_store("lock", parent / k_parent_lock);
   std::string path = (parent / fmt::format("run-{}-XXXXXX", ::getpid())).string();
-  if (::mkdtemp(path.data()) == nullptr) return cannot("make", path);
+  if (::mkdtemp(path.data()) == nullptr) return cannot_in_store("make", path);
   auto lock = FileLock::open(fs::path(path) / k_lock, LOCK_EX | LOCK_NB, O_CREAT);
-  if (!lock || ::chmod(path.c_str(), traversable_mode()) != 0) return cannot("lock", path);
+  if (!lock || ::chmod(path.c_str(), traversable_mode()) != 0) return cannot_in_store("lock", path);
   if (const auto marked = write_file(fs::path(path) / k_marker, k_marker_text); !marked)
     return failed(marked);
   return RunDirectory(path, lock->release());
@@ -216,16 +210,16 @@ RunDirectory::~RunDirectory() {
 
 Result<fs::path> make_socket_directory(const fs::path& run_directory, const fs::path& wanted) {
   if (wanted.string().size() + k_socket_name.size() <= k_longest_socket) {
-    if (::mkdir(wanted.c_str(), 0700) != 0 && errno != EEXIST) return cannot("make", wanted);
+    if (::mkdir(wanted.c_str(), 0700) != 0 && errno != EEXIST) return cannot_in_store("make", wanted);
     return wanted;
   }
   std::string path = std::string(k_socket_prefix) + "XXXXXX";
-  if (::mkdtemp(path.data()) == nullptr) return cannot("make", path);
+  if (::mkdtemp(path.data()) == nullptr) return cannot_in_store("make", path);
   std::ofstream list(run_directory / k_sockets, std::ios::app);
   list << path << '\n' << std::flush;
   if (!list) {
     ::rmdir(path.c_str());
-    return cannot("write", run_directory / k_sockets);
+    return cannot_in_store("write", run_directory / k_sockets);
   }
   return fs::path(path);
 }
