@@ -53,7 +53,9 @@ struct TableContent {
   std::string former_row_hash = {};  ///< over the former columns; empty where one of them is missing
 
   // Not compared: what the next read needs to know that nothing changed.
-  std::string storage = {};         ///< the file that the rows lie in
+  /// The file that the rows lie in. Empty for rows that hang on no table of the schema: always read anew, and
+  /// none where they are missing.
+  std::string storage = {};
   bool depends_on_catalog = false;  ///< values whose text the schema may change (enums, regclass, …)
 };
 

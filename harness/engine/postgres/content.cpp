@@ -229,7 +229,7 @@ std::vector<ContentReader::Wanted> ContentReader::wanted(const State* previous) 
   std::vector<Wanted> tables;
   for (const Heap& heap : m_catalog.heaps) {
     Wanted table{&heap, nullptr, {.table = heap.identity, .rows = 0, .row_hash = {}, .columns = {}}};
-    table.content.storage = fmt::format("{} {}", heap.oid, heap.storage);
+    if (!heap.storage.empty()) table.content.storage = fmt::format("{} {}", heap.oid, heap.storage);
     if (const auto found = before.find(heap.identity); found != before.end()) table.before = found->second;
     const auto columns = std::ranges::equal_range(m_catalog.columns, heap.oid, {}, &HeapColumn::relation);
     for (const HeapColumn& column : columns) {
@@ -253,7 +253,7 @@ bool ContentReader::schema_changed(const State& before) const {
 bool ContentReader::unchanged(const Wanted& table, const TableContent* before, const State* state,
                               const Touched& touched) const {
   if (before == nullptr || touched.everything || touched.tables.contains(table.heap->identity)) return false;
-  if (before->storage != table.content.storage) return false;
+  if (before->storage.empty() || before->storage != table.content.storage) return false;
   const bool same_columns = std::ranges::equal(
       before->columns, table.content.columns, [](const ColumnContent& a, const ColumnContent& b) {
         return a.name == b.name && a.type == b.type && a.slot == b.slot && a.hashed_as == b.hashed_as;
