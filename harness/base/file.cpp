@@ -45,6 +45,14 @@ tl::unexpected<Failure> cannot_in_store(std::string_view what, const std::filesy
   return failure;
 }
 
+Result<void> expect_no_pipe(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  if (kind != std::filesystem::file_type::fifo && kind != std::filesystem::file_type::character) return {};
+  return failed(FailureKind::usage, fmt::format("cannot read '{}': it is no regular file", path.string()),
+                "write its content to a file first");
+}
+
 Result<std::string> read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   // A named pipe without a writer keeps open(2) waiting.

@@ -16,6 +16,10 @@ tl::unexpected<Failure> cannot(std::string_view what, const std::filesystem::pat
 tl::unexpected<Failure> cannot_in_store(std::string_view what, const std::filesystem::path& path,
                                         int error = errno);
 
+/// A usage failure for a pipe or a device: what is read once would be empty for who reads it afterwards, or
+/// keep the reader waiting for ever.
+Result<void> expect_no_pipe(const std::filesystem::path& path);
+
 /// The whole file as bytes; a usage failure where it is missing, a directory or unreadable.
 Result<std::string> read_file(const std::filesystem::path& path);
 
