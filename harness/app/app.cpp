@@ -2,8 +2,11 @@
 
 #include <cstdio>
 #include <exception>
+#include <iostream>
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "base/interrupt.h"
 #include "base/text.h"
@@ -73,6 +76,18 @@ Result<ExitCode> dispatch(const std::vector<std::string>& arguments) {
                 "lockkeeper --help lists the commands");
 }
 
+/// Who reads a pass must be able to rely on having seen all of what was said.
+Result<ExitCode> said_all(Result<ExitCode> code) {
+  std::fflush(stdout);
+  const bool whole = std::cout.flush().good() && std::ferror(stdout) == 0;
+  if (whole || !code || *code != ExitCode::pass) return code;
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  // A reader who has seen enough, like head, closes its pipe.
+  if (::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0) return code;
+  return failed(FailureKind::environment, "cannot write to standard output: not all of it was taken",
+                "free some space where it goes, or write a report: --report json=FILE");
+}
+
 }  // namespace
 
 std::span<const Command> all_commands() {
@@ -98,7 +113,7 @@ int run(const std::vector<std::string>& arguments) {
     // What is set for the user's psql must not reach the sessions of a rehearsal.
     engine::postgres::forget_session_environment();
     watch_signals();
-    const auto code = dispatch(arguments);
+    const auto code = said_all(dispatch(arguments));
     if (code) return static_cast<int>(*code);
     fmt::print(stderr, "{}\n", to_string(code.error()));
     return static_cast<int>(exit_code_of(code.error().kind));

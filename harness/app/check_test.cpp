@@ -200,6 +200,14 @@ TEST_F(Check, a_report_to_a_device_leaves_the_device_and_one_through_a_link_leav
   EXPECT_THAT(read_file(m_folder.path() / "real.md").value_or(""), HasSubstr("may merge"));
 }
 
+TEST_F(Check, a_pass_that_could_not_be_said_is_none) {
+  const Outcome outcome =
+      run_program({"-c", fmt::format("{} check migrations > /dev/full", program().string())},
+                  {.directory = m_folder.path(), .executable = "/bin/sh"});
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.said();
+  EXPECT_THAT(outcome.errors, HasSubstr("error: cannot write to standard output: not all of it was taken"));
+}
+
 TEST_F(Check, report_renders_a_stored_record_as_the_run_did) {
   write_good_history(m_folder);
   const Outcome run = run_program({"check", "migrations", "--report", "json=run.json", "--report",

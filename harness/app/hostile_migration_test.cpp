@@ -81,6 +81,28 @@ TEST_F(HostileMigration, that_crashes_the_server) {
   expect_up_fails(checked, 2, 1, "server closed the connection unexpectedly");
   EXPECT_THAT(checked.outcome.output, HasSubstr("the side took its session or the server with it"));
   EXPECT_THAT(checked.outcome.output, Not(HasSubstr("raise --timeout")));
+  EXPECT_EQ(checked.outcome.errors, "");
+}
+
+TEST_F(HostileMigration, that_crashes_the_server_makes_no_session_of_ours_speak_on_the_error_stream) {
+  m_folder.write("m/0001_a.up.sql", "CREATE TABLE t (id int);\n");
+  m_folder.write("m/0001_a.down.sql", "DROP TABLE t;\n");
+  m_folder.write("m/0002_b.up.sql", "COPY t FROM PROGRAM 'kill -9 $PPID';\n");
+  m_folder.write("m/0002_b.down.sql", "SELECT 1;\n");
+  // An invariant keeps a session of the probe open while the server goes.
+  m_folder.write("s.yaml",
+                 "scenario: s\nengine: postgres\nmigrations: {path: m}\n"
+                 "invariants: [{name: one, sql: 'SELECT 1'}]\n");
+  const Checked checked = check({"s.yaml"}, {m_folder.path()});
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  EXPECT_EQ(checked.outcome.errors, "");
+}
+
+TEST_F(HostileMigration, that_speaks_at_every_login_is_not_heard_on_the_error_stream) {
+  const Checked checked =
+      rehearse("CREATE TABLE t (id int);\nALTER DATABASE lockkeeper SET client_min_messages = debug1;\n");
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  EXPECT_EQ(checked.outcome.errors, "");
 }
 
 TEST_F(HostileMigration, that_stops_the_server) {

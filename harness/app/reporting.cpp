@@ -66,7 +66,7 @@ Result<Reporting> Reporting::from(const Parsed& parsed) {
         (!std::filesystem::is_directory(folder, error) || ::access(folder.c_str(), W_OK) != 0)) {
       return failed(FailureKind::usage,
                     fmt::format("--report: cannot write '{}': no such directory, or closed to us", path),
-                    "make the directory first");
+                    "name a file in a directory that is there and that you may write");
     }
     if (std::filesystem::is_directory(path, error)) {
       return failed(FailureKind::usage, fmt::format("--report: cannot write '{}': it is a directory", path),

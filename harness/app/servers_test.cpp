@@ -109,6 +109,37 @@ TEST_F(ExistingServer, a_migration_that_drops_its_database_does_not_keep_us_from
   expect_untouched();
 }
 
+TEST_F(ExistingServer, a_database_that_a_migration_ties_down_is_dropped_all_the_same) {
+  ask("foreign", "BEGIN; INSERT INTO kept VALUES (43); PREPARE TRANSACTION 'theirs'");
+  m_folder.write(
+      "m/1_prepare.up.sql",
+      "BEGIN;\nCREATE TABLE t (id int);\nPREPARE TRANSACTION 'it''s left';\n"
+      "CREATE SUBSCRIPTION \"s;1\" CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false);\n"
+      "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I IS_TEMPLATE true', current_database()); END $$;\n");
+  m_folder.write("m/1_prepare.down.sql", "SELECT 1;\n");
+  const Checked checked = check(on_it({"m", "--timeout", "1"}), here());
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  EXPECT_THAT(ask("postgres", "SELECT gid FROM pg_prepared_xacts"), ElementsAre("theirs"));
+  EXPECT_THAT(ask("postgres", "SELECT datname FROM pg_database WHERE datname LIKE 'lockkeeper\\_%'"),
+              ElementsAre("lockkeeper_0badcafe_1"));
+  ask("foreign", "ROLLBACK PREPARED 'theirs'");
+  expect_untouched();
+}
+
+TEST_F(ExistingServer, a_signal_leaves_no_prepared_transaction_either) {
+  m_folder.write("m/1_wait.up.sql",
+                 "BEGIN;\nCREATE TABLE t (id int);\nPREPARE TRANSACTION 'left';\nSELECT pg_sleep(3600);\n");
+  Running running(on_it({"check", "m"}), here());
+  while (ask("postgres", "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'").empty()) {
+    ASSERT_FALSE(running.wait_for(std::chrono::milliseconds(5)));
+  }
+  running.send(SIGTERM);
+  const Outcome outcome = running.finish();
+  EXPECT_EQ(outcome.exit_code, 130) << outcome.said();
+  EXPECT_THAT(ask("postgres", "SELECT gid FROM pg_prepared_xacts"), ElementsAre());
+  expect_untouched();
+}
+
 TEST_F(ExistingServer, a_role_that_may_not_create_databases_is_told_so) {
   write_good_history(m_folder);
   ask("postgres", "CREATE ROLE humble LOGIN");

@@ -6,6 +6,7 @@
 #include "base/interrupt.h"
 #include "base/run_directory.h"
 #include "check/rule.h"
+#include "engine/postgres/connection.h"
 #include "history/load.h"
 #include "rehearsal/rehearse.h"
 
@@ -24,6 +25,12 @@ std::string quoted(const std::string& word) {
   return result + "'";
 }
 
+/// Reports are read by many.
+std::string without_password(const std::string& url) {
+  using namespace engine::postgres;
+  return parameter_of(url, "password").empty() ? url : without_parameter(url, "password");
+}
+
 /// The command that brings the first failure back, with its database left open.
 std::string reproduction(const Unit& unit, const UnitContext& context, const record::Run& run) {
   std::string command = "lockkeeper check " + quoted(unit.target);
@@ -36,10 +43,12 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
     break;
   }
   for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + quoted(fixture);
-  for (const char* option : {"format", "pg-bin", "server"}) {
+  for (const char* option : {"format", "pg-bin"}) {
     if (context.options.has(option))
       command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
   }
+  if (context.options.has("server"))
+    command += " --server " + quoted(without_password(context.options.text("server")));
   if (unit.version) command += fmt::format(" --pg-version {}", *unit.version);
   return command + " --keep";
 }

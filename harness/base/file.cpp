@@ -16,19 +16,15 @@ namespace lockkeeper {
 
 namespace {
 
-tl::unexpected<Failure> cannot(std::string_view what, const std::filesystem::path& path, FailureKind kind) {
-  return failed(kind, fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));
-}
-
 /// Opens `path` and writes everything; a failure names `shown`.
 Result<void> write_to(const std::filesystem::path& path, const std::filesystem::path& shown, int flags,
                       std::string_view content) {
   const Descriptor file(::open(path.c_str(), flags, 0666));
-  if (file.get() < 0) return cannot("write", shown, FailureKind::environment);
+  if (file.get() < 0) return cannot("write", shown);
   while (!content.empty()) {
     const ssize_t put = ::write(file.get(), content.data(), content.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return cannot("write", shown, FailureKind::environment);
+    if (put < 0) return cannot("write", shown);
     content.remove_prefix(static_cast<std::size_t>(put));
   }
   return {};
@@ -36,13 +32,34 @@ Result<void> write_to(const std::filesystem::path& path, const std::filesystem::
 
 }  // namespace
 
+tl::unexpected<Failure> cannot(std::string_view what, const std::filesystem::path& path, int error,
+                               FailureKind kind) {
+  return failed(kind, fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(error)));
+}
+
+tl::unexpected<Failure> cannot_in_store(std::string_view what, const std::filesystem::path& path, int error) {
+  auto failure = cannot(what, path, error);
+  failure.value().hint = error == ENOSPC || error == EDQUOT
+                             ? "free some space there, or set LOCKKEEPER_STORE to a directory on another disk"
+                             : "set LOCKKEEPER_STORE to a directory that you may write";
+  return failure;
+}
+
+Result<void> expect_no_pipe(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  if (kind != std::filesystem::file_type::fifo && kind != std::filesystem::file_type::character) return {};
+  return failed(FailureKind::usage, fmt::format("cannot read '{}': it is no regular file", path.string()),
+                "write its content to a file first");
+}
+
 Result<std::string> read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   // A named pipe without a writer keeps open(2) waiting.
   if (file.get() < 0 && errno == EINTR && interrupted()) return failed_by_interrupt();
-  if (file.get() < 0) return cannot("read", path, FailureKind::usage);
+  if (file.get() < 0) return cannot("read", path, errno, FailureKind::usage);
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return cannot("read", path, FailureKind::usage);
+  if (::fstat(file.get(), &status) != 0) return cannot("read", path, errno, FailureKind::usage);
   std::string content(S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) + 1 : 65536, '\0');
   std::size_t used = 0;
   while (true) {
@@ -50,7 +67,7 @@ Result<std::string> read_file(const std::filesystem::path& path) {
     const ssize_t got = ::read(file.get(), content.data() + used, content.size() - used);
     if (got < 0 && errno == EINTR && interrupted()) return failed_by_interrupt();
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return cannot("read", path, FailureKind::usage);
+    if (got < 0) return cannot("read", path, errno, FailureKind::usage);
     if (got == 0) break;
     used += static_cast<std::size_t>(got);
   }
@@ -72,7 +89,7 @@ Result<void> write_file(const std::filesystem::path& given, std::string_view con
   const std::filesystem::path draft = fmt::format("{}.{}.tmp", path.string(), ::getpid());
   auto written = write_to(draft, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, content);
   if (written && ::rename(draft.c_str(), path.c_str()) != 0) {
-    written = cannot("write", path, FailureKind::environment);
+    written = cannot("write", path);
   }
   if (!written) ::unlink(draft.c_str());
   return written;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -7,6 +8,17 @@
 #include "base/result.h"
 
 namespace lockkeeper {
+
+/// What a system call said no to: "cannot <what> '<path>': <the error's text>".
+tl::unexpected<Failure> cannot(std::string_view what, const std::filesystem::path& path, int error = errno,
+                               FailureKind kind = FailureKind::environment);
+/// The same for what lies in the store: its hint is how to have that elsewhere.
+tl::unexpected<Failure> cannot_in_store(std::string_view what, const std::filesystem::path& path,
+                                        int error = errno);
+
+/// A usage failure for a pipe or a device: what is read once would be empty for who reads it afterwards, or
+/// keep the reader waiting for ever.
+Result<void> expect_no_pipe(const std::filesystem::path& path);
 
 /// The whole file as bytes; a usage failure where it is missing, a directory or unreadable.
 Result<std::string> read_file(const std::filesystem::path& path);

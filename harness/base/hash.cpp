@@ -1,14 +1,14 @@
 #include "base/hash.h"
 
-#include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <new>
 #include <vector>
 
 #include <fmt/format.h>
 #include <xxhash.h>
+
+#include "base/file.h"
 
 namespace lockkeeper {
 
@@ -47,13 +47,7 @@ std::string hash_hex(std::string_view bytes) {
 }
 
 Result<std::string> hash_of_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto kind = std::filesystem::status(path, error).type();
-  // A pipe would be empty for who reads it afterwards.
-  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character) {
-    return failed(FailureKind::usage, fmt::format("cannot read '{}': it is no regular file", path.string()),
-                  "write its content to a file first");
-  }
+  if (const auto regular = expect_no_pipe(path); !regular) return failed(regular);
   const auto close = [](std::FILE* file) { std::fclose(file); };
   const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
   std::vector<char> piece(1 << 20);
@@ -64,8 +58,7 @@ Result<std::string> hash_of_file(const std::filesystem::path& path) {
     hasher.add({piece.data(), got});
   }
   if (!file || std::ferror(file.get()) != 0) {
-    return failed(FailureKind::usage,
-                  fmt::format("cannot read '{}': {}", path.string(), std::strerror(errno)));
+    return cannot("read", path, errno, FailureKind::usage);
   }
   return hasher.hex();
 }

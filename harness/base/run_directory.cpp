@@ -39,12 +39,6 @@ constexpr const char* k_socket_prefix = "/tmp/lockkeeper-";
 constexpr std::size_t k_longest_socket = 107;
 constexpr std::string_view k_socket_name = "/.s.PGSQL.5432";
 
-tl::unexpected<Failure> cannot_in_store(std::string_view what, const fs::path& path) {
-  return failed(FailureKind::environment,
-                fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)),
-                "set LOCKKEEPER_STORE to a directory that you may write");
-}
-
 unsigned traversable_mode() {
   return ::geteuid() == 0 ? 0711 : 0700;
 }

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
 #include <mutex>
 #include <thread>
 
@@ -32,11 +31,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t k_block = 256UL * 1024;
 constexpr std::size_t k_copiers = 2;
 constexpr std::string_view k_list_head = "lockkeeper tree 1";
-
-tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path, int error = errno) {
-  return failed(FailureKind::environment,
-                fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(error)));
-}
 
 /// Reads to the end and hands each block on; `take` may refuse with false (errno set).
 template <typename Take>

@@ -1,5 +1,7 @@
 #include "check/facts.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "check/finding.h"
 
@@ -18,14 +20,36 @@ std::vector<Named> statements_wanted(const record::SchemaFact& fact) {
   return wanted;
 }
 
+/// Follows the object through the later migrations of the trial, whatever they call it.
+bool lasts(const record::Run& run, const record::MigrationRecord& migration, const record::SchemaFact& fact) {
+  std::string object = fact.object;
+  std::string other = fact.kind == record::SchemaFactKind::index_duplicate ? fact.detail : fact.object;
+  for (const record::MigrationRecord* later = &migration + 1;
+       later < run.migrations.data() + run.migrations.size(); ++later) {
+    const auto& facts = later->schema_facts;
+    if (std::ranges::any_of(facts, [&](const record::SchemaFact& then) {
+          return then.settled && then.kind == fact.kind && (then.object == object || then.object == other);
+        })) {
+      return false;
+    }
+    const auto renamed = std::ranges::find_if(facts, [&](const record::SchemaFact& then) {
+      return then.kind == fact.kind && then.formerly == object;
+    });
+    if (renamed == facts.end()) continue;
+    object = renamed->object;
+    other = fact.kind == record::SchemaFactKind::index_duplicate ? renamed->detail : object;
+  }
+  return true;
+}
+
 }  // namespace
 
 void report_facts(const record::Run& run, const Rule& rule, record::SchemaFactKind kind,
-                  std::string (*message)(const record::SchemaFact&), std::vector<record::Finding>& findings,
-                  Lasting lasting) {
+                  std::string (*message)(const record::SchemaFact&), std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
     for (const record::SchemaFact& fact : migration.schema_facts) {
-      if (fact.kind != kind || (lasting != nullptr && !lasting(run, migration, fact))) continue;
+      if (fact.kind != kind || fact.settled || !fact.formerly.empty()) continue;
+      if (!lasts(run, migration, fact)) continue;
       record::Finding finding = finding_of(rule, migration, record::Side::up, message(fact));
       blame_naming(finding, migration.forward, statements_wanted(fact));
       findings.push_back(std::move(finding));

@@ -7,13 +7,10 @@
 
 namespace lockkeeper::check {
 
-/// False where the run shows that the fact of this migration (one of run.migrations) does not last.
-using Lasting = bool (*)(const record::Run&, const record::MigrationRecord&, const record::SchemaFact&);
-
 /// One finding for each fact of that kind, on the statement of up that names the object or, failing that, its
-/// table.
+/// table. What a later migration of the trial puts right is none, since only the end of the trial counts;
+/// what was so before under another name is told once, where it began.
 void report_facts(const record::Run& run, const Rule& rule, record::SchemaFactKind kind,
-                  std::string (*message)(const record::SchemaFact&), std::vector<record::Finding>& findings,
-                  Lasting lasting = nullptr);
+                  std::string (*message)(const record::SchemaFact&), std::vector<record::Finding>& findings);
 
 }  // namespace lockkeeper::check

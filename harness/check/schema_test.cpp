@@ -23,11 +23,15 @@ record::MigrationRecord with_fact(SchemaFactKind kind, std::string object, std::
   return migration;
 }
 
-/// The one finding of a rule over one fact.
-record::Finding one(const Rule& rule, const record::MigrationRecord& migration) {
-  const auto findings = s::find(rule, s::run_of(migration));
+record::Finding one_of(const Rule& rule, const record::Run& run) {
+  const auto findings = s::find(rule, run);
   EXPECT_THAT(findings, SizeIs(1)) << rule.id;
   return findings.empty() ? record::Finding{} : findings[0];
+}
+
+/// The one finding of a rule over one fact.
+record::Finding one(const Rule& rule, const record::MigrationRecord& migration) {
+  return one_of(rule, s::run_of(migration));
 }
 
 record::MigrationRecord with_notice(Side side, const std::string& text, record::Notice notice) {
@@ -87,25 +91,49 @@ TEST(ForeignKeyWithoutIndex, stands_at_the_statement_that_names_its_column_not_a
   EXPECT_EQ(one(k_foreign_key_without_index, migration).location, (Location{"m/0007_x.up.sql", 3, 1}));
 }
 
-TEST(ConstraintNotValidated, a_later_migration_of_the_trial_may_validate_or_drop_it) {
-  const auto added = with_fact(SchemaFactKind::constraint_not_validated, "public.orders.total_check");
-  auto other = s::migration("0008");
-  other.forward_change.objects = {
-      s::altered("constraint", "public.orders.total_check", "public.orders", {{"comment", "", "x"}})};
-  auto validating = s::migration("0009");
-  validating.forward_change.objects = {s::altered("constraint", "public.orders.total_check", "public.orders",
-                                                  {{"validated", "false", "true"}})};
-  auto dropping = s::migration("0009");
-  dropping.forward_change.objects = {
-      s::whole(Change::lost, "constraint", "public.orders.total_check", "public.orders", "")};
+/// A later migration in which the fact is no longer so, or the object has another name.
+record::MigrationRecord with_later(record::SchemaFact fact) {
+  record::MigrationRecord migration = s::migration("0009");
+  migration.schema_facts = {std::move(fact)};
+  return migration;
+}
+
+TEST(SchemaFacts, that_a_later_migration_of_the_trial_puts_right_are_not_reported) {
+  const std::vector<std::pair<const Rule*, SchemaFactKind>> rules{
+      {&k_constraint_not_validated, SchemaFactKind::constraint_not_validated},
+      {&k_index_invalid, SchemaFactKind::index_invalid},
+      {&k_index_duplicate, SchemaFactKind::index_duplicate},
+      {&k_foreign_key_without_index, SchemaFactKind::foreign_key_without_index}};
+  for (const auto& [rule, kind] : rules) {
+    const auto added = with_fact(kind, "public.x", "y");
+    record::Run run = s::run_of(added);
+
+    run.migrations = {added, s::migration("0008"), with_later({kind, "public.other", "", "", "", true})};
+    EXPECT_THAT(s::find(*rule, run), SizeIs(1)) << rule->id;
+    run.migrations = {added, s::migration("0008"), with_later({kind, "public.x", "", "", "", true})};
+    EXPECT_THAT(s::find(*rule, run), IsEmpty()) << rule->id;
+  }
+}
+
+TEST(SchemaFacts, of_a_renamed_object_are_told_once_and_followed) {
+  const auto kind = SchemaFactKind::foreign_key_without_index;
+  const auto added = with_fact(kind, "public.a.key", "b_id");
+  const auto renamed = with_later({kind, "public.z.key", "public.z", "b_id", "public.a.key", false});
   record::Run run = s::run_of(added);
 
-  run.migrations = {added, other};
-  EXPECT_THAT(s::find(k_constraint_not_validated, run), SizeIs(1));
-  run.migrations = {added, other, validating};
-  EXPECT_THAT(s::find(k_constraint_not_validated, run), IsEmpty());
-  run.migrations = {added, dropping};
-  EXPECT_THAT(s::find(k_constraint_not_validated, run), IsEmpty());
+  run.migrations = {added, renamed};
+  EXPECT_EQ(one_of(k_foreign_key_without_index, run).migration, "0007");
+  run.migrations = {renamed};
+  EXPECT_THAT(s::find(k_foreign_key_without_index, run), IsEmpty());
+  run.migrations = {added, renamed, with_later({kind, "public.z.key", "public.z", "", "", true})};
+  EXPECT_THAT(s::find(k_foreign_key_without_index, run), IsEmpty());
+}
+
+TEST(IndexDuplicate, is_none_where_a_later_migration_drops_the_other_one) {
+  const auto kind = SchemaFactKind::index_duplicate;
+  record::Run run = s::run_of(with_fact(kind, "public.neu", "public.old"));
+  run.migrations.push_back(with_later({kind, "public.old", "", "", "", true}));
+  EXPECT_THAT(s::find(k_index_duplicate, run), IsEmpty());
 }
 
 TEST(CascadeDropped, lists_what_the_side_does_not_name) {

@@ -73,8 +73,11 @@ std::vector<record::DataDifference> compare_data(const State& before, const Stat
   auto now = after.tables.begin();
   for (const TableContent& old : before.tables) {
     while (now != after.tables.end() && now->table < old.table) ++now;
-    if (now == after.tables.end()) break;
-    if (now->table == old.table) compare_table(old, *now, differences);
+    if (now != after.tables.end() && now->table == old.table) {
+      compare_table(old, *now, differences);
+    } else if (old.storage.empty() && old.rows > 0) {
+      differences.push_back(difference_of(DataChange::table_rows, old, {}));
+    }
   }
   return differences;
 }

@@ -70,7 +70,9 @@ struct TableContent {
   std::vector<ColumnContent> former = {};
 
   // Not compared: what the next read needs to know that nothing changed.
-  std::string storage = {};  ///< the file that the rows lie in
+  /// The file that the rows lie in. Empty for rows that hang on no table of the schema: always read anew, and
+  /// none where they are missing.
+  std::string storage = {};
   Dependence depends_on = Dependence::none;
 
   bool operator==(const TableContent&) const = default;

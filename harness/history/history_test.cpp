@@ -5,6 +5,8 @@
 #include <fstream>
 #include <random>
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -228,8 +230,34 @@ TEST_F(HistoryTest, a_down_without_its_up_is_refused) {
   write("0001_a.up.sql");
   write("0002_b.down.sql");
   EXPECT_EQ(failure(),
-            "DIR/0002_b.down.sql: error: migration 'DIR/0002_b.down.sql': a down without its up\n"
-            "hint: add the up side of version 0002, or remove the file");
+            "DIR/0002_b.down.sql: error: version '0002': a down without its up\n"
+            "hint: add the up side, or remove the file");
+}
+
+TEST_F(HistoryTest, several_faults_are_named_in_one_error_with_their_files) {
+  for (const char* name : {"0001_a.up.sql", "0001_b.up.sql", "0001_c.up.sql", "0002_d.down.sql",
+                           "0003_e.up.sql", "0003_e.down.sql", "0003_f.down.sql"}) {
+    write(name);
+  }
+  EXPECT_EQ(failure(),
+            "error: migrations 'DIR': 4 faults in their files\n"
+            "DIR/0001_b.up.sql: version '0001': two migrations have it, '0001_a.up.sql' and '0001_b.up.sql'\n"
+            "DIR/0001_c.up.sql: version '0001': two migrations have it, '0001_a.up.sql' and '0001_c.up.sql'\n"
+            "DIR/0002_d.down.sql: version '0002': a down without its up\n"
+            "DIR/0003_f.down.sql: version '0003': two migrations have it, '0003_e.down.sql' and "
+            "'0003_f.down.sql'\n"
+            "hint: give one of them a version of its own; add the up side, or remove the file");
+}
+
+TEST_F(HistoryTest, a_hundred_faults_are_cut_with_a_count) {
+  write("000_a.up.sql");
+  for (int version = 1; version <= 100; ++version) write(fmt::format("{:03}_a.down.sql", version));
+  const std::string text = failure();
+  EXPECT_THAT(text, ::testing::StartsWith("error: migrations 'DIR': 100 faults in their files\n"
+                                          "DIR/001_a.down.sql: version '001': a down without its up\n"));
+  EXPECT_THAT(text,
+              ::testing::EndsWith("DIR/010_a.down.sql: version '010': a down without its up\nand 90 more\n"
+                                  "hint: add the up side, or remove the file"));
 }
 
 TEST_F(HistoryTest, a_folder_in_which_nothing_fits_is_refused) {

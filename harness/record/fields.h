@@ -148,6 +148,8 @@ void fields(Archive& archive, Of<Archive, SchemaFact>& fact) {
   archive("object", fact.object);
   archive("table", fact.table);
   archive("detail", fact.detail);
+  archive("formerly", fact.formerly);
+  archive("settled", fact.settled);
 }
 
 template <typename Archive>

@@ -168,12 +168,14 @@ enum class SchemaFactKind {
   foreign_key_without_index
 };
 
-/// Something that is so after up and was not so before.
+/// Something that is so after up and was not so before, under this name; or the reverse.
 struct SchemaFact {
   SchemaFactKind kind = SchemaFactKind::index_invalid;
   std::string object;  ///< the constraint or index
   std::string table;
   std::string detail;  ///< duplicate: the other index; without index: the columns; violated: how many rows
+  std::string formerly = {};  ///< it was so before under this name: object or table was renamed
+  bool settled = false;       ///< it was so before and is no longer, or the object is gone
 };
 
 /// `-- lockkeeper: allow <rule>: <reason> [until YYYY-MM-DD]` in a migration's file.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
@@ -44,14 +43,6 @@ constexpr const char* k_used = "used";
 constexpr const char* k_drafts_lock = "making drafts";  // no key: it has a space
 constexpr int k_format = 1;
 
-tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path, int error = errno) {
-  return failed(FailureKind::environment,
-                fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(error)),
-                error == ENOSPC || error == EDQUOT
-                    ? "free some space there, or set LOCKKEEPER_STORE to a directory on another disk"
-                    : "set LOCKKEEPER_STORE to a directory that you may write");
-}
-
 mode_t open_mode() {
   return ::geteuid() == 0 ? 0711 : 0700;
 }
@@ -59,10 +50,10 @@ mode_t open_mode() {
 Result<void> make_directory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) == 0) {
     if (::chmod(path.c_str(), open_mode()) == 0) return {};
-    return cannot("make", path);
+    return cannot_in_store("make", path);
   }
   struct stat status {};
-  if (errno != EEXIST || ::lstat(path.c_str(), &status) != 0) return cannot("make", path);
+  if (errno != EEXIST || ::lstat(path.c_str(), &status) != 0) return cannot_in_store("make", path);
   if (S_ISDIR(status.st_mode) && status.st_uid == ::geteuid()) return {};
   return failed(FailureKind::environment,
                 fmt::format("cannot use '{}': {}", path.string(),
@@ -160,12 +151,12 @@ Result<std::uint64_t> remove_unused(const fs::path& directory, const fs::path& g
   const auto listed = list_tree(directory, Hashing::none);
   const std::uint64_t bytes = listed ? total_size(*listed) : 0;
   std::string grave = (graveyard / "draft-XXXXXX").string();
-  if (::mkdtemp(grave.data()) == nullptr) return cannot("make", grave);
+  if (::mkdtemp(grave.data()) == nullptr) return cannot_in_store("make", grave);
   if (::rename(directory.c_str(), grave.c_str()) != 0) {
     const int error = errno;
     ::rmdir(grave.c_str());
     if (error == ENOENT) return 0;
-    return cannot("remove", directory, error);
+    return cannot_in_store("remove", directory, error);
   }
   if (const auto removed = remove_tree(grave); !removed) return failed(removed);
   return bytes;
@@ -196,7 +187,7 @@ Result<Store> Store::open(const fs::path& given, std::uint64_t limit_bytes) {
   const fs::path directory = fs::absolute(given).lexically_normal();
   std::error_code error;
   fs::create_directories(directory.parent_path(), error);
-  if (error) return cannot("make", directory, error.value());
+  if (error) return cannot_in_store("make", directory, error.value());
   if (const auto made = make_directory(directory); !made) return failed(made);
   const fs::path marker = directory / k_marker;
   if (::access(marker.c_str(), F_OK) != 0) {
@@ -219,7 +210,7 @@ Result<Store> Store::open(const fs::path& given, std::uint64_t limit_bytes) {
         fmt::format("cannot use '{}' as a store: another version of lockkeeper made it", directory.string()),
         "remove it, or set LOCKKEEPER_STORE to another directory");
   }
-  if (::chmod(directory.c_str(), open_mode()) != 0) return cannot("open", directory);
+  if (::chmod(directory.c_str(), open_mode()) != 0) return cannot_in_store("open", directory);
   for (const char* name : {"snapshots", "drafts", "locks", "runs"}) {
     if (const auto made = make_directory(directory / name); !made) return failed(made);
   }
@@ -244,17 +235,17 @@ Result<fs::path> Store::draft() const {
   // A draft is not yet locked when it is made: prune() waits until it is.
   const auto guard = FileLock::open(m_directory / "locks" / k_drafts_lock, LOCK_SH, O_CREAT);
   std::string path = (m_directory / "drafts" / "draft-XXXXXX").string();
-  if (::mkdtemp(path.data()) == nullptr) return cannot("make", path);
+  if (::mkdtemp(path.data()) == nullptr) return cannot_in_store("make", path);
   auto lock = FileLock::open(fs::path(path) / StoredTree::k_lock, LOCK_EX | LOCK_NB, O_CREAT);
   if (!lock) {
-    const auto failure = cannot("lock", path);
+    const auto failure = cannot_in_store("lock", path);
     static_cast<void>(remove_tree(path));
     return failure;
   }
   // Held for the rest of our life: tells prune() that its maker lives; what a dead maker left has no holder.
   static_cast<void>(lock->release());
   const fs::path data = fs::path(path) / k_data;
-  if (::mkdir(data.c_str(), 0700) != 0) return cannot("make", data);
+  if (::mkdir(data.c_str(), 0700) != 0) return cannot_in_store("make", data);
   return data;
 }
 
@@ -297,7 +288,7 @@ Result<Store::Entry> Store::publish(const std::string& key, const fs::path& draf
     return failed(written);
   }
   const auto guard = FileLock::open(m_directory / "locks" / key, LOCK_EX, O_CREAT);
-  if (!guard) return cannot("lock", m_directory / "locks" / key);
+  if (!guard) return cannot_in_store("lock", m_directory / "locks" / key);
   if (auto standing = find(key)) {
     if (const auto removed = remove_tree(from); !removed) return failed(removed);
     return *standing;
@@ -307,9 +298,9 @@ Result<Store::Entry> Store::publish(const std::string& key, const fs::path& draf
   std::error_code error;
   fs::remove(from / StoredTree::k_lock, error);
   if (auto lock = FileLock::open(from / StoredTree::k_lock, LOCK_SH, O_CREAT | O_EXCL); !lock)
-    return cannot("lock", from);
+    return cannot_in_store("lock", from);
   if (::rename(from.c_str(), to.c_str()) != 0) {
-    const auto failure = cannot("publish", to);
+    const auto failure = cannot_in_store("publish", to);
     static_cast<void>(remove_tree(from));
     return failure;
   }
@@ -335,7 +326,7 @@ Result<std::uint64_t> Store::prune(std::uint64_t limit_bytes) const {
   const fs::path drafts = m_directory / "drafts";
   std::uint64_t gone = 0;
   const auto guard = FileLock::open(m_directory / "locks" / k_drafts_lock, LOCK_EX, O_CREAT);
-  if (!guard) return cannot("lock", drafts);
+  if (!guard) return cannot_in_store("lock", drafts);
   std::vector<fs::path> unfit = children(drafts);  // those whose maker lives are locked
   std::vector<std::pair<fs::path, std::uint64_t>> fit;
   std::vector<std::pair<std::chrono::system_clock::time_point, std::size_t>> by_use;

@@ -53,6 +53,7 @@ Source::Source(std::string path, std::string text, int first_line)
 }
 
 Result<Source> Source::read(const std::string& path) {
+  if (const auto regular = expect_no_pipe(path); !regular) return failed(regular);
   Result<std::string> content = read_file(path);
   if (!content) return failed(content);
   return from_text(path, std::move(*content));

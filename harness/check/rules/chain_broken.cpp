@@ -24,12 +24,15 @@ const ChainRecord::Step* failed_step(const std::vector<ChainRecord::Step>& steps
 }
 
 /// What the side did where it ran alone; empty where it did not get to run.
-std::string_view single_step(const MigrationRecord* migration, Side side) {
+std::string_view single_step(const MigrationRecord* migration, Side side, const record::SqlError& error) {
   if (migration == nullptr) return {};
   const auto& run = side == Side::down ? migration->back : migration->again;
   if (!run) return side == Side::up ? "after its single step back, up was not tried again" : "";
-  return run->error ? "it fails in its single step too"
-                    : "its single step passes: another migration of the trial is in its way";
+  if (run->error) return "it fails in its single step too";
+  // 57014 query_canceled; what we stopped ourselves has no code.
+  const bool out_of_time = error.sqlstate == "57014" || error.message.ends_with("(--timeout)");
+  return out_of_time ? "its single step ended within the time"
+                     : "its single step passes: another migration of the trial is in its way";
 }
 
 void report_step(const record::Run& run, const std::vector<ChainRecord::Step>& steps, Side side,
@@ -50,7 +53,8 @@ void report_step(const record::Run& run, const std::vector<ChainRecord::Step>& s
   std::vector<std::string> passed;
   for (const ChainRecord::Step* at = steps.data(); at != step; ++at) passed.push_back(at->version);
   if (!passed.empty()) finding.evidence.push_back(fmt::format("passed before it: {}", join(passed, ", ")));
-  if (const auto line = single_step(migration, side); !line.empty()) finding.evidence.emplace_back(line);
+  if (const auto line = single_step(migration, side, *step->run.error); !line.empty())
+    finding.evidence.emplace_back(line);
   finding.advice = advice_for(*step->run.error, side, finding.statement);
   findings.push_back(std::move(finding));
 }

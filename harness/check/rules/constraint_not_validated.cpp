@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "check/facts.h"
@@ -15,33 +13,10 @@ std::string message_constraint_not_validated(const record::SchemaFact& fact) {
                      name_within(fact.object), fact.table);
 }
 
-/// Validated, or taken away again: either way it does not stay behind.
-bool settles(const record::ObjectDifference& change, const record::SchemaFact& fact) {
-  if (change.kind != "constraint" || change.identity != fact.object) return false;
-  if (change.change == record::Change::lost) return true;
-  return std::any_of(change.attributes.begin(), change.attributes.end(), [](const auto& attribute) {
-    return attribute.name == "validated" && attribute.after == "true";
-  });
-}
-
-/// NOT VALID first and VALIDATE in a later migration is the safe way: only the end of the trial counts.
-bool stays_behind(const record::Run& run, const record::MigrationRecord& migration,
-                  const record::SchemaFact& fact) {
-  for (const record::MigrationRecord* later = &migration + 1;
-       later < run.migrations.data() + run.migrations.size(); ++later) {
-    const auto& changes = later->forward_change.objects;
-    if (std::any_of(changes.begin(), changes.end(),
-                    [&](const auto& change) { return settles(change, fact); })) {
-      return false;
-    }
-  }
-  return true;
-}
-
 void find_constraint_not_validated(const record::Run& run, const scenario::Scenario&,
                                    std::vector<record::Finding>& findings) {
   report_facts(run, k_constraint_not_validated, record::SchemaFactKind::constraint_not_validated,
-               message_constraint_not_validated, findings, stays_behind);
+               message_constraint_not_validated, findings);
 }
 
 }  // namespace

@@ -198,22 +198,23 @@ CatalogPiece foreign_servers() {
 }
 
 /// A password is told from another by eight digits of its hash, and never shown.
+/// From the view: nobody but a superuser may read the catalog itself, and whom options are no business of
+/// sees none.
 CatalogPiece user_mappings() {
   return {.kind = "'user mapping'",
           .identity =
               "format('for %s on %s', CASE u.umuser WHEN 0 THEN 'public' ELSE"
-              " quote_ident(pg_get_userbyid(u.umuser)) END, (SELECT quote_ident(s.srvname)"
-              " FROM pg_foreign_server s WHERE s.oid = u.umserver))",
+              " quote_ident(pg_get_userbyid(u.umuser)) END, quote_ident(u.srvname))",
           .parent = "",
           .catalog = "pg_user_mapping",
-          .oid = "u.oid",
+          .oid = "u.umid",
           .sub = "",
           .attributes = {{"options",
                           "(SELECT string_agg(CASE WHEN o ~* '^[^=]*(pass|secret|token|key)' THEN"
                           " split_part(o, '=', 1) || '=(hidden ' || left(md5(o), 8) || ')' ELSE o END,"
                           " ', ' ORDER BY o COLLATE \"C\") FROM unnest(u.umoptions) o)"}},
           .facts = {},
-          .from = "FROM pg_user_mapping u WHERE u.oid >= 16384",
+          .from = "FROM pg_user_mappings u WHERE u.umid >= 16384",
           .rare = any_in("pg_foreign_data_wrapper")};
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -33,6 +34,17 @@ Result<Options> parsed(const std::string& connection) {
   PQfreemem(error);
   return failed(FailureKind::usage, fmt::format("cannot read the connection string: {}", cause),
                 "write it like postgresql://user@host:5432/postgres");
+}
+
+/// What the string says but for one keyword.
+std::vector<std::pair<std::string, std::string>> others(const PQconninfoOption* option,
+                                                        const std::string& keyword) {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  for (; option->keyword != nullptr; ++option) {
+    if (option->val != nullptr && keyword != option->keyword)
+      parameters.emplace_back(option->keyword, option->val);
+  }
+  return parameters;
 }
 
 std::string text_or_empty(const char* text) {
@@ -99,6 +111,33 @@ Result<void> wait_for_socket(PGconn* connection, short events) {
   return failed_by_interrupt();
 }
 
+constexpr std::chrono::seconds k_usual_patience{30};
+
+/// connect_timeout is for PQconnectdb(); a session that is opened step by step has to keep it itself.
+std::chrono::seconds connect_deadline(const std::string& connection) {
+  const int seconds = std::atoi(parameter_of(connection, "connect_timeout").c_str());
+  return seconds > 0 ? std::chrono::seconds(seconds) : k_usual_patience;
+}
+
+/// Goes on with a session until it is ready; false where the server refused it, which libpq has the words of.
+/// Signals do not stop it: teardown opens sessions too.
+Result<bool> finish_opening(PGconn* session, std::chrono::seconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  auto polling = PGRES_POLLING_WRITING;
+  while (polling == PGRES_POLLING_READING || polling == PGRES_POLLING_WRITING) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (left <= 0) {
+      return failed(FailureKind::environment,
+                    fmt::format("cannot connect to the server: no answer within {} s", patience.count()));
+    }
+    const short events = polling == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    pollfd polled{PQsocket(session), events, 0};
+    if (::poll(&polled, 1, static_cast<int>(left)) > 0) polling = PQconnectPoll(session);
+  }
+  return polling == PGRES_POLLING_OK;
+}
+
 Result<OwnedResult> next_result(PGconn* connection) {
   while (PQisBusy(connection) != 0) {
     if (const auto waited = wait_for_socket(connection, POLLIN); !waited) return failed(waited);
@@ -141,15 +180,22 @@ void Connection::Finish::operator()(pg_conn* connection) const {
 Connection::Connection(pg_conn* connection) : m_connection(connection) {}
 
 Result<Connection> Connection::open(const std::string& connection) {
-  Connection opened(PQconnectdb(connection.c_str()));
+  // Step by step, since libpq prints what it is told while it connects (a login trigger's notice, the
+  // server's warning that it is going down) unless a receiver is set before.
+  Connection opened(PQconnectStart(connection.c_str()));
   PGconn* session = opened.m_connection.get();
-  if (session == nullptr || PQstatus(session) != CONNECTION_OK) {
+  Result<bool> ready = false;
+  if (session != nullptr && PQstatus(session) != CONNECTION_BAD) {
+    PQsetNoticeReceiver(
+        session, [](void*, const PGresult*) {}, nullptr);
+    ready = finish_opening(session, connect_deadline(connection));
+  }
+  if (!ready) return failed(ready);
+  if (!*ready) {
     return failed(FailureKind::environment,
                   fmt::format("cannot connect to the server: {}",
                               session != nullptr ? trimmed(PQerrorMessage(session)) : "out of memory"));
   }
-  PQsetNoticeReceiver(
-      session, [](void*, const PGresult*) {}, nullptr);
   return opened;
 }
 
@@ -211,6 +257,13 @@ bool Connection::run_to_end(const std::string& sql) {
   return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
+std::vector<Connection::Row> Connection::rows_to_end(const std::string& sql) {
+  const OwnedResult answer(PQexec(m_connection.get(), sql.c_str()));
+  Answered answered;
+  if (PQresultStatus(answer.get()) == PGRES_TUPLES_OK) take_rows(answer.get(), answered);
+  return std::move(answered.rows);
+}
+
 std::string Connection::quoted_name(const std::string& name) const {
   char* quoted = PQescapeIdentifier(m_connection.get(), name.data(), name.size());
   std::string text = text_or_empty(quoted);
@@ -255,13 +308,14 @@ Result<std::string> with_parameter(const std::string& connection, const std::str
                                    const std::string& value) {
   const auto options = parsed(connection);
   if (!options) return failed(options);
-  std::vector<std::pair<std::string, std::string>> parameters;
-  for (const PQconninfoOption* option = options->get(); option->keyword != nullptr; ++option) {
-    if (option->val != nullptr && keyword != option->keyword)
-      parameters.emplace_back(option->keyword, option->val);
-  }
+  auto parameters = others(options->get(), keyword);
   parameters.emplace_back(keyword, value);
   return conninfo(parameters);
+}
+
+std::string without_parameter(const std::string& connection, const std::string& keyword) {
+  const auto options = parsed(connection);
+  return options ? conninfo(others(options->get(), keyword)) : std::string();
 }
 
 std::string parameter_of(const std::string& connection, const std::string& keyword) {

@@ -48,6 +48,8 @@ class Connection {
 
   /// For teardown: runs to its end though a signal came in, and says whether it succeeded.
   bool run_to_end(const std::string& sql);
+  /// The same with its rows; none where it failed.
+  std::vector<Row> rows_to_end(const std::string& sql);
 
   /// COPY … FROM STDIN with the data of `feed` (0: the end).
   Result<Answered> copy_in(const std::string& sql,
@@ -70,6 +72,9 @@ class Connection {
 /// The connection string with another value for a keyword (host, port, dbname, user, application_name …).
 Result<std::string> with_parameter(const std::string& connection, const std::string& keyword,
                                    const std::string& value);
+
+/// The connection string without a keyword, as for what is shown: "password".
+std::string without_parameter(const std::string& connection, const std::string& keyword);
 
 /// A keyword's value in the string; empty where it has none.
 std::string parameter_of(const std::string& connection, const std::string& keyword);

@@ -377,7 +377,7 @@ std::vector<ContentReader::Wanted> ContentReader::wanted(const Since& previous, 
                  .derived = false,
                  .constants = {}};
     TableContent& content = table.content;
-    content.storage = fmt::format("{} {}", heap.oid, heap.storage);
+    if (!heap.storage.empty()) content.storage = fmt::format("{} {}", heap.oid, heap.storage);
     for (const HeapColumn& column :
          std::ranges::equal_range(m_catalog.columns, heap.oid, {}, &HeapColumn::relation)) {
       content.columns.push_back(layout_of(column));
@@ -423,7 +423,7 @@ bool ContentReader::compare_schema(const State& before, Dependence dependence) c
 bool ContentReader::may_derive(const Wanted& table, const TableContent* before, const Since& since) {
   if (before == nullptr || since.touched.everything || since.touched.tables.contains(table.heap->identity))
     return false;
-  if (before->storage != table.content.storage) return false;
+  if (before->storage.empty() || before->storage != table.content.storage) return false;
   const Dependence dependence = std::max(before->depends_on, table.content.depends_on);
   return dependence == Dependence::none || !schema_changed(*since.state, dependence);
 }

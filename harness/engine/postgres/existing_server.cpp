@@ -71,6 +71,10 @@ tl::unexpected<Failure> cannot(const std::string& what, const Connection::Answer
   std::string hint;
   if (answered.sqlstate == "42501") hint = "give the role CREATEDB: ALTER ROLE … CREATEDB";
   if (answered.sqlstate == "53100") hint = "the server's disk is full";
+  if (answered.sqlstate == "55006") {
+    hint =
+        "end in each migration what it begins: a prepared transaction keeps its database from being copied";
+  }
   std::string cause = answered.message;
   if (!answered.detail.empty()) cause += " (" + answered.detail + ")";
   return failed(FailureKind::environment, fmt::format("cannot {} on the server: {}", what, cause), hint);
@@ -159,7 +163,32 @@ class Databases {
     if (m_session.run_to_end(drop)) return true;
     // The session may have been ended by a migration, or left busy by a signal: a new one, once.
     if (auto again = Connection::open(m_url)) m_session = std::move(*again);
+    if (m_session.run_to_end(drop)) return true;
+    // A database that is named in DROP DATABASE is one of ours, so nothing of anybody else's goes with this.
+    m_session.run_to_end(fmt::format("ALTER DATABASE {} WITH IS_TEMPLATE false ALLOW_CONNECTIONS true",
+                                     m_session.quoted_name(name)));
+    untie(name);
     return m_session.run_to_end(drop);
+  }
+
+  /// FORCE ends sessions, but neither what PREPARE TRANSACTION left nor a subscription; only a session in the
+  /// database itself may.
+  void untie(const std::string& name) const {
+    const auto inside = connection(name);
+    if (!inside) return;
+    auto session = Connection::open(*inside);
+    if (!session) return;
+    session->run_to_end("SET search_path = ''; SET default_transaction_read_only = off; SET ROLE NONE");
+    // Who is no superuser may not read pg_subscription.subconninfo, but these columns.
+    for (const char* query :
+         {"SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = "
+          "current_database()",
+          "SELECT format(step, subname) FROM unnest('{ALTER SUBSCRIPTION %I DISABLE,"
+          "ALTER SUBSCRIPTION %I SET (slot_name = NONE),DROP SUBSCRIPTION %I}'::text[]) step,  "
+          "pg_subscription"
+          " WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"}) {
+      for (const Connection::Row& row : session->rows_to_end(query)) session->run_to_end(row[0].value_or(""));
+    }
   }
 
   std::string m_url;
@@ -279,6 +308,19 @@ Result<std::string> completed(const std::string& url) {
   return connection;
 }
 
+/// What to do about a server's refusal; it speaks its own language, which is mostly English.
+std::string hint_for(const std::string& refusal) {
+  const auto says = [&](const char* words) { return refusal.find(words) != std::string::npos; };
+  if (says("no password supplied") || says("password authentication failed")) {
+    return "give the password in PGPASSWORD or ~/.pgpass, or name another role in the URL";
+  }
+  if (says("no pg_hba.conf entry")) {
+    return "let the role in from here (pg_hba.conf), or name another one in the URL";
+  }
+  if (says("database \"")) return "name a database to begin from in the URL: postgresql://host/DATABASE";
+  return "check the URL of --server and that the server is running";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> existing_server(const std::string& url) {
@@ -286,7 +328,7 @@ Result<std::unique_ptr<Engine>> existing_server(const std::string& url) {
   if (!connection) return failed(connection);
   auto session = Connection::open(*connection);
   if (!session) {
-    session.error().hint = "check the URL of --server and that the server is running";
+    session.error().hint = hint_for(session.error().message);
     return failed(session);
   }
   if (session->server_version() < 130000) {

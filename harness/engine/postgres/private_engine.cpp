@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/run_directory.h"
 #include "base/text.h"
@@ -31,11 +32,6 @@ namespace fs = std::filesystem;
 std::optional<RunAs> owner(const Account& account) {
   if (::geteuid() != 0) return std::nullopt;
   return RunAs{account.name, account.uid, account.gid};
-}
-
-tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path) {
-  return failed(FailureKind::environment,
-                fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));
 }
 
 constexpr std::uint64_t k_memory_reserve = 1ULL << 30;

@@ -8,6 +8,7 @@
 #include <pqxx/pqxx>
 
 #include "base/text.h"
+#include "engine/postgres/connection.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -83,10 +84,24 @@ void read_plan(const nlohmann::json& node, record::QueryPlan& plan) {
 
 }  // namespace
 
+#pragma GCC diagnostic push
+// Deprecated in late versions of libpqxx 7 for a handler that 6 does not have.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 struct Probe::Session {
-  explicit Session(const std::string& options) : connection(options) {}
+  explicit Session(const std::string& options) : connection(options), quiet(connection) {}
   pqxx::connection connection;
+  /// libpq would print the server's last words to a session ("terminating connection because of crash of
+  /// another server process").
+  pqxx::quiet_errorhandler quiet;
 };
+#pragma GCC diagnostic pop
+
+/// libpqxx connects in one step, so that no handler can be set before: the server keeps silent by itself.
+Result<std::string> without_notices(const std::string& connection) {
+  const std::string options = parameter_of(connection, "options");
+  return with_parameter(connection, "options",
+                        options + (options.empty() ? "" : " ") + "-c client_min_messages=error");
+}
 
 struct Probe::Work {
   explicit Work(pqxx::connection& connection) : transaction(connection) {}
@@ -106,7 +121,11 @@ void Probe::close() {
 Result<void> Probe::in_transaction(const std::function<void(Work&)>& run) {
   for (int attempt = 0;; ++attempt) {
     try {
-      if (!m_session) m_session = std::make_unique<Session>(m_connection);
+      if (!m_session) {
+        const auto quiet = without_notices(m_connection);
+        if (!quiet) return failed(quiet);
+        m_session = std::make_unique<Session>(*quiet);
+      }
       Work work(m_session->connection);
       run(work);
       return {};

@@ -12,6 +12,7 @@
 #include "engine/postgres/catalog.h"
 #include "engine/postgres/connection.h"
 #include "engine/postgres/content.h"
+#include "engine/postgres/large_objects.h"
 #include "engine/postgres/state_session.h"
 #include "engine/postgres/violations.h"
 
@@ -196,6 +197,8 @@ Result<State> StateReader::read_once(const State* previous, const Touched& touch
   if (const auto session = ensure_session(); !session) return failed(session);
   auto catalog = m_session->read_catalog(previous, touched);
   if (!catalog) return failed(catalog);
+  if (const auto counted = count_large_objects_as_rows(m_session->connection, *catalog); !counted)
+    return failed(counted);
   State state;
   auto tables = ContentReader(m_session->connection, *catalog).read(previous, touched, earlier);
   if (!tables) return failed(tables);

@@ -287,6 +287,28 @@ TEST_F(StateReaderTest, a_session_that_a_migration_ended_is_opened_again) {
   read(reader);
 }
 
+TEST_F(StateReaderTest, large_objects_are_rows_too_and_read_whatever_was_touched) {
+  StateReader reader(m_connection);
+  EXPECT_TRUE(read(reader).tables.empty());
+  run("SELECT lo_from_bytea(1000001, 'one'); SELECT lo_from_bytea(1000002, 'two')");
+  const State before = read(reader);
+  ASSERT_EQ(before.tables.size(), 1U);
+  EXPECT_EQ(before.tables[0].table, "pg_catalog.pg_largeobject");
+  EXPECT_EQ(before.tables[0].rows, 2);
+
+  run("SELECT lo_put(1000002, 0, 'x')");
+  const auto changed = compare(before, read(reader, &before, k_nothing)).data;
+  ASSERT_EQ(changed.size(), 1U);
+  EXPECT_EQ(changed[0].change, record::DataChange::column_values);
+  EXPECT_EQ(changed[0].column, "data");
+
+  run("SELECT lo_unlink(1000001), lo_unlink(1000002)");
+  const auto lost = compare(before, read(reader)).data;
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_EQ(lost[0].rows_before, 2);
+  EXPECT_EQ(lost[0].rows_after, 0);
+}
+
 TEST_F(StateReaderTest, sequences_are_put_back_where_they_stood) {
   run("CREATE SEQUENCE used; CREATE SEQUENCE fresh; CREATE SEQUENCE moved; SELECT nextval('used');"
       "ALTER SEQUENCE moved RESTART WITH 40");

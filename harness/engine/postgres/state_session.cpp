@@ -26,7 +26,6 @@ constexpr Setting k_settings[] = {
     {"extra_float_digits", "1", "1"},
     {"bytea_output", "'hex'", "hex"},
     {"lc_monetary", "'C'", "C"},
-    {"lc_messages", "'C'", "C"},
     {"xmlbinary", "'base64'", "base64"},
     {"quote_all_identifiers", "off", "off"},
     {"row_security", "off", "off"},
@@ -41,6 +40,10 @@ constexpr Setting k_settings[] = {
     {"jit", "off", "off"},
 };
 
+/// Only a superuser may set it; the words of errors are all that it changes.
+constexpr const char* k_english =
+    " SELECT set_config('lc_messages', 'C', false) FROM pg_roles WHERE rolname = current_user AND rolsuper;";
+
 }  // namespace
 
 Result<Connection> open_state_session(const std::string& connection) {
@@ -52,7 +55,7 @@ Result<Connection> open_state_session(const std::string& connection) {
     message += fmt::format(" SET {} = {};", setting.name, setting.value);
     shown.push_back(fmt::format("current_setting('{}')", setting.name));
   }
-  const auto rows = session->rows(message + " SELECT " + join(shown, ", "));
+  const auto rows = session->rows(message + k_english + " SELECT " + join(shown, ", "));
   if (!rows) return failed(rows);
   for (std::size_t i = 0; i < std::size(k_settings); ++i) {
     const std::string found = rows->at(0)[i].value_or("");

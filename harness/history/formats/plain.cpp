@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "history/faults.h"
 
 namespace lockkeeper::history::formats {
 
@@ -70,23 +71,29 @@ SideFile side_file(std::string_view stem, std::string file) {
 /// Gathers sides by version, then pairs them.
 class Pairing {
  public:
-  Pairing(History history, NumberOrder order) : m_history(std::move(history)), m_order(order) {}
+  Pairing(History history, NumberOrder order)
+      : m_history(std::move(history)), m_order(order), m_faults(m_history.directory) {}
 
   void leave(const std::string& file, std::string_view reason) {
     m_history.not_taken.push_back(fmt::format("{}: {}", file, reason));
   }
 
-  Result<void> take(bool up, SideFile side) {
+  void take(bool up, SideFile side) {
     std::map<std::string, SideFile>& sides = up ? m_ups : m_downs;
     const auto known = sides.find(side.version);
     if (known == sides.end()) {
       sides.emplace(side.version, std::move(side));
-      return {};
+      return;
     }
-    if (known->second.dialect == side.dialect) return duplicate(side.version, known->second.file, side.file);
+    if (known->second.dialect == side.dialect) {
+      m_faults.add(path_in(m_history.directory, side.file),
+                   fmt::format("version '{}': two migrations have it, '{}' and '{}'", side.version,
+                               known->second.file, side.file),
+                   "give one of them a version of its own");
+      return;
+    }
     if (side.dialect) std::swap(known->second, side);
     leave(side.file, fmt::format("'{}' is the one for PostgreSQL", known->second.file));
-    return {};
   }
 
   Result<History> finish() && {
@@ -98,28 +105,21 @@ class Pairing {
       }
       m_history.migrations.push_back(std::move(migration));
     }
-    if (!m_downs.empty()) {
-      const std::string file = path_in(m_history.directory, m_downs.begin()->second.file);
-      return failed(FailureKind::usage, fmt::format("migration '{}': a down without its up", file),
-                    fmt::format("add the up side of version {}, or remove the file", m_downs.begin()->first),
-                    Location{file, 0, 0});
+    for (const auto& [version, down] : m_downs) {
+      m_faults.add(path_in(m_history.directory, down.file),
+                   fmt::format("version '{}': a down without its up", version),
+                   "add the up side, or remove the file");
     }
+    if (!m_faults.empty()) return std::move(m_faults).failure();
     sort_by_version(m_history.migrations, m_order);
     std::sort(m_history.not_taken.begin(), m_history.not_taken.end());
     return std::move(m_history);
   }
 
  private:
-  tl::unexpected<Failure> duplicate(const std::string& version, const std::string& first,
-                                    const std::string& second) const {
-    return failed(FailureKind::usage,
-                  fmt::format("version '{}': two migrations have it, '{}' and '{}'", version, first, second),
-                  "give one of them a version of its own",
-                  Location{path_in(m_history.directory, second), 0, 0});
-  }
-
   History m_history;
   NumberOrder m_order;
+  Faults m_faults;
   std::map<std::string, SideFile> m_ups;
   std::map<std::string, SideFile> m_downs;
 };
@@ -161,8 +161,7 @@ Result<void> take_folder(Pairing& pairing, const std::string& directory, const E
     }
     SideFile side = side_file(entry.name, relative);
     side.dialect = false;
-    const Result<void> taken = pairing.take(up, std::move(side));
-    if (!taken) return taken;
+    pairing.take(up, std::move(side));
   }
   return {};
 }
@@ -192,7 +191,7 @@ Result<History> load_plain(const std::string& directory, const std::vector<Entry
       pairing.leave(entry.name, "no version before the first '_'");
       continue;
     }
-    if (const Result<void> taken = pairing.take(up, std::move(side)); !taken) return failed(taken);
+    pairing.take(up, std::move(side));
   }
   return std::move(pairing).finish();
 }
