@@ -31,13 +31,15 @@ Object constraint(const std::string& table, const std::string& type, const std::
           .facts = R"({"contype":")" + type + R"(","columns":"a"})"};
 }
 
+State sorted_state(std::vector<Object> objects) {
+  std::ranges::sort(objects, {}, [](const Object& o) { return std::pair(o.kind, o.identity); });
+  State state;
+  for (Object& object : objects) state.objects.push_back(std::move(object));
+  return state;
+}
+
 std::vector<SchemaFact> facts_of(std::vector<Object> before, std::vector<Object> after) {
-  State states[2] = {{.objects = std::move(before), .tables = {}, .sequences = {}},
-                     {.objects = std::move(after), .tables = {}, .sequences = {}}};
-  for (State& state : states) {
-    std::ranges::sort(state.objects, {}, [](const Object& o) { return std::pair(o.kind, o.identity); });
-  }
-  return schema_facts(states[0], states[1]);
+  return schema_facts(sorted_state(std::move(before)), sorted_state(std::move(after)));
 }
 
 void expect_settled(const std::vector<SchemaFact>& facts, SchemaFactKind kind, const std::string& object) {

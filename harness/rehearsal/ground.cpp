@@ -16,7 +16,8 @@ using engine::Instance;
 using engine::Purpose;
 namespace fs = std::filesystem;
 
-constexpr std::string_view k_key_format = "lockkeeper snapshot 2";
+// Changes with what the notes hold and how: what stands under a key is never written anew.
+constexpr std::string_view k_key_format = "lockkeeper snapshot 3";
 // Replaying fewer migrations than this costs less than another image.
 constexpr std::size_t k_replay_limit = 25;
 

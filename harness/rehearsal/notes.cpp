@@ -1,84 +1,187 @@
 #include "rehearsal/notes.h"
 
-#include <nlohmann/json.hpp>
+#include <charconv>
+#include <concepts>
+#include <utility>
 
 namespace lockkeeper::rehearsal {
 
-using nlohmann::json;
-
 namespace {
+
+/// Changes with what follows it: notes of another format are not read.
+constexpr std::string_view k_format = "lockkeeper notes 3\n";
 
 // The kinds as numbers would shift when one is added; only what violated_constraints() reports is stored.
 constexpr auto k_violated = record::SchemaFactKind::constraint_violated;
 
-json table_to_json(const engine::TableContent& table) {
-  json columns = json::array();
-  for (const auto& column : table.columns) {
-    columns.push_back({column.name, column.type, column.hash, column.hashed_as, column.seed, column.slot});
+/// Numbers end with a space, texts follow their length. A tree of JSON values for a thousand tables would
+/// take as much memory as the rest of a run, and more time than a server's start.
+class Writer {
+ public:
+  explicit Writer(std::string& text) : m_text(text) {}
+
+  void operator()(std::string_view value) {
+    (*this)(value.size());
+    m_text += value;
   }
-  json compositions = json::array();
-  for (const auto& composition : table.compositions)
-    compositions.push_back({composition.columns, composition.hash});
-  return {{"table", table.table},     {"rows", table.rows},
-          {"storage", table.storage}, {"depends", static_cast<int>(table.depends_on)},
-          {"columns", columns},       {"compositions", compositions}};
+  void operator()(const std::string& value) { (*this)(std::string_view(value)); }
+  void operator()(bool value) { (*this)(value ? 1 : 0); }
+  template <std::integral Number>
+  void operator()(Number number) {
+    m_text += std::to_string(number);
+    m_text += ' ';
+  }
+
+ private:
+  std::string& m_text;
+};
+
+/// Reads what Writer wrote; once something is not as it should be, nothing more is read.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : m_rest(text) {}
+
+  bool sound() const { return m_sound; }
+  bool at_end() const { return m_rest.empty(); }
+
+  void operator()(std::string& value) {
+    std::size_t size = 0;
+    (*this)(size);
+    if (size > m_rest.size()) m_sound = false;
+    if (!m_sound) return;
+    value.assign(m_rest, 0, size);
+    m_rest.remove_prefix(size);
+  }
+  void operator()(bool& value) {
+    int number = 0;
+    (*this)(number);
+    value = number != 0;
+  }
+  template <std::integral Number>
+  void operator()(Number& number) {
+    if (!m_sound) return;
+    const auto [end, error] = std::from_chars(m_rest.data(), m_rest.data() + m_rest.size(), number);
+    const auto size = static_cast<std::size_t>(end - m_rest.data());
+    m_sound = error == std::errc() && size < m_rest.size() && *end == ' ';
+    if (m_sound) m_rest.remove_prefix(size + 1);
+  }
+
+ private:
+  std::string_view m_rest;
+  bool m_sound = true;
+};
+
+template <typename Visitor, typename Column>
+void visit_column(Visitor& visit, Column& column) {
+  visit(column.name);
+  visit(column.type);
+  visit(column.hash);
+  visit(column.hashed_as);
+  visit(column.seed);
+  visit(column.slot);
 }
 
-engine::TableContent table_from_json(const json& text) {
+template <typename Visitor, typename Table>
+void visit_table(Visitor& visit, Table& table) {
+  visit(table.table);
+  visit(table.rows);
+  visit(table.storage);
+}
+
+template <typename Visitor, typename Object>
+void visit_object(Visitor& visit, Object& object) {
+  visit(object.kind);
+  visit(object.identity);
+  visit(object.parent);
+  visit(object.attributes);
+  visit(object.oid);
+  visit(object.facts);
+}
+
+template <typename Visitor, typename Fact>
+void visit_violation(Visitor& visit, Fact& fact) {
+  visit(fact.object);
+  visit(fact.table);
+  visit(fact.detail);
+}
+
+/// `read` is called as often as the text says, or until it is found to be broken.
+template <typename Read>
+void read_list(Reader& reader, Read read) {
+  std::size_t size = 0;
+  reader(size);
+  for (std::size_t i = 0; i < size && reader.sound(); ++i) read();
+}
+
+engine::TableContent read_table(Reader& reader) {
   engine::TableContent table;
-  text.at("table").get_to(table.table);
-  text.at("rows").get_to(table.rows);
-  text.at("storage").get_to(table.storage);
-  table.depends_on = static_cast<engine::Dependence>(text.at("depends").get<int>());
-  for (const auto& column : text.at("columns")) {
-    table.columns.push_back(
-        {column.at(0), column.at(1), column.at(2), column.at(3), column.at(4), column.at(5)});
-  }
-  for (const auto& composition : text.at("compositions"))
-    table.compositions.push_back({composition.at(0), composition.at(1)});
+  visit_table(reader, table);
+  int dependence = 0;
+  reader(dependence);
+  table.depends_on = static_cast<engine::Dependence>(dependence);
+  read_list(reader, [&] { visit_column(reader, table.columns.emplace_back()); });
+  table.columns.shrink_to_fit();
+  read_list(reader, [&] {
+    auto& composition = table.compositions.emplace_back();
+    reader(composition.hash);
+    read_list(reader, [&] { reader(composition.columns.emplace_back()); });
+  });
   return table;
+}
+
+engine::Object read_object(Reader& reader) {
+  engine::Object object;
+  visit_object(reader, object);
+  return object;
 }
 
 }  // namespace
 
 std::string encode(const Notes& notes) {
-  json objects = json::array();
-  for (const auto& object : notes.state.objects) {
-    objects.push_back(
-        {object.kind, object.identity, object.parent, object.attributes, object.oid, object.facts});
+  std::string text(k_format);
+  Writer writer(text);
+  writer(notes.state.objects.size());
+  for (const auto& object : notes.state.objects) visit_object(writer, object);
+  writer(notes.state.tables.size());
+  for (const auto& table : notes.state.tables) {
+    visit_table(writer, table);
+    writer(static_cast<int>(table.depends_on));
+    writer(table.columns.size());
+    for (const auto& column : table.columns) visit_column(writer, column);
+    writer(table.compositions.size());
+    for (const auto& composition : table.compositions) {
+      writer(composition.hash);
+      writer(composition.columns.size());
+      for (const auto& column : composition.columns) writer(column);
+    }
   }
-  json tables = json::array();
-  for (const auto& table : notes.state.tables) tables.push_back(table_to_json(table));
-  json sequences = json::array();
-  for (const auto& sequence : notes.state.sequences)
-    sequences.push_back({sequence.sequence, sequence.position});
-  json violations = json::array();
-  for (const auto& fact : notes.violations) violations.push_back({fact.object, fact.table, fact.detail});
-  return json{{"objects", std::move(objects)},
-              {"tables", std::move(tables)},
-              {"sequences", std::move(sequences)},
-              {"violations", std::move(violations)}}
-      .dump();
+  writer(notes.state.sequences.size());
+  for (const auto& sequence : notes.state.sequences) {
+    writer(sequence.sequence);
+    writer(sequence.position);
+  }
+  writer(notes.violations.size());
+  for (const auto& fact : notes.violations) visit_violation(writer, fact);
+  return text;
 }
 
 std::optional<Notes> decode(std::string_view text) {
+  if (!text.starts_with(k_format)) return std::nullopt;
+  Reader reader(text.substr(k_format.size()));
   Notes notes;
-  try {
-    const json whole = json::parse(text);
-    for (const auto& object : whole.at("objects")) {
-      notes.state.objects.push_back(
-          {object.at(0), object.at(1), object.at(2), object.at(3), object.at(4), object.at(5)});
-    }
-    for (const auto& table : whole.at("tables")) notes.state.tables.push_back(table_from_json(table));
-    for (const auto& sequence : whole.at("sequences")) {
-      notes.state.sequences.push_back({sequence.at(0), sequence.at(1)});
-    }
-    for (const auto& fact : whole.at("violations")) {
-      notes.violations.push_back({k_violated, fact.at(0), fact.at(1), fact.at(2)});
-    }
-  } catch (const json::exception&) {
-    return std::nullopt;
-  }
+  read_list(reader, [&] { notes.state.objects.push_back(read_object(reader)); });
+  read_list(reader, [&] { notes.state.tables.push_back(read_table(reader)); });
+  read_list(reader, [&] {
+    auto& sequence = notes.state.sequences.emplace_back();
+    reader(sequence.sequence);
+    reader(sequence.position);
+  });
+  read_list(reader, [&] {
+    auto& fact = notes.violations.emplace_back();
+    fact.kind = k_violated;
+    visit_violation(reader, fact);
+  });
+  if (!reader.sound() || !reader.at_end()) return std::nullopt;
   return notes;
 }
 

@@ -23,7 +23,7 @@ class Store {
     std::string
         description;  ///< for people: "postgres 15.20 · vet-clinic indexes · 3 fixtures · 12 migrations"
     std::filesystem::path directory;  ///< the data
-    std::string notes;                ///< what the maker wants to know again (the base state as JSON)
+    std::string notes;                ///< what the maker wants to know again (the base state)
     std::uint64_t bytes = 0;
     std::chrono::system_clock::time_point last_used;
   };

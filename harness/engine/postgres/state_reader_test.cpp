@@ -133,16 +133,21 @@ TEST_F(StateReaderTest, a_changed_type_that_stays_is_still_known_two_steps_later
   EXPECT_TRUE(compare(first, third).data.empty());
 }
 
+/// With 99 rows in every table, so that what is taken over can be told from what is read.
+State marked(State state) {
+  SharedList<TableContent> tables;
+  for (TableContent table : state.tables) {
+    table.rows = 99;
+    tables.push_back(std::move(table));
+  }
+  state.tables = std::move(tables);
+  return state;
+}
+
 TEST_F(StateReaderTest, an_untouched_table_is_taken_over_and_a_touched_one_read) {
   run("CREATE TABLE t (a int); INSERT INTO t VALUES (1); CREATE TABLE u (a int); INSERT INTO u VALUES (1)");
   StateReader reader(m_connection);
-  State before = read(reader);
-  SharedList<TableContent> marked;
-  for (TableContent table : before.tables) {
-    table.rows = 99;
-    marked.push_back(std::move(table));
-  }
-  before.tables = std::move(marked);
+  const State before = marked(read(reader));
   const State after = read(reader, &before, {.everything = false, .tables = {"public.u"}});
   ASSERT_EQ(after.tables.size(), 2U);
   EXPECT_EQ(after.tables[0].rows, 99);
@@ -236,8 +241,7 @@ TEST_F(StateReaderTest, what_is_derived_from_an_untouched_table_is_what_a_scan_f
 TEST_F(StateReaderTest, columns_that_come_and_are_renamed_without_a_rewrite_need_no_scan) {
   run("CREATE TABLE t (a int, b int); INSERT INTO t VALUES (1, 2)");
   StateReader reader(m_connection);
-  State before = read(reader);
-  for (TableContent& table : before.tables) table.rows = 99;
+  const State before = marked(read(reader));
   run("ALTER TABLE t ADD c text DEFAULT 'x'; ALTER TABLE t RENAME a TO z");
   EXPECT_EQ(read(reader, &before, k_nothing).tables[0].rows, 99);
   run("ALTER TABLE t ADD d int DEFAULT random()");
