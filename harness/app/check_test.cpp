@@ -201,6 +201,7 @@ TEST_F(Check, a_report_to_a_device_leaves_the_device_and_one_through_a_link_leav
 }
 
 TEST_F(Check, a_pass_that_could_not_be_said_is_none) {
+  write_good_history(m_folder);
   const Outcome outcome =
       run_program({"-c", fmt::format("{} check migrations > /dev/full", program().string())},
                   {.directory = m_folder.path(), .executable = "/bin/sh"});

@@ -1,11 +1,6 @@
-#include <csignal>
-
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <pwd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/program_test.h"
 
@@ -55,13 +50,6 @@ TEST_F(HostileFiles, a_folder_that_is_named_like_a_file_is_said_to_be_left_out) 
   const Checked checked = check({"m"}, {m_folder.path()});
   EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
   EXPECT_EQ(checked.run()["not_taken"], nlohmann::json::array({"0002_b.up.sql/: a folder"}));
-}
-
-TEST_F(HostileFiles, a_file_that_we_may_not_read_is_named) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may read anything";
-  m_folder.write("m/0002_b.up.sql", "SELECT 1;");
-  ASSERT_EQ(::chmod(at("0002_b.up.sql").c_str(), 0), 0);
-  expect(2, "error: cannot read 'm/0002_b.up.sql': Permission denied");
 }
 
 TEST_F(HostileFiles, versions_of_forty_digits_are_ordered_by_value) {

@@ -220,6 +220,15 @@ TEST_F(OrdinaryUser, needs_no_home_either) {
   fs::remove_all(store);
 }
 
+TEST_F(OrdinaryUser, is_told_which_file_is_closed_to_it) {
+  const fs::path closed = m_folder.write("migrations/0003_c.up.sql", "SELECT 1;");
+  ASSERT_EQ(::chmod(closed.c_str(), 0), 0);
+  const Checked checked = check({"migrations"}, as_nobody());
+  EXPECT_EQ(checked.outcome.exit_code, 2) << checked.outcome.said();
+  EXPECT_THAT(checked.outcome.output,
+              HasSubstr("error: cannot read 'migrations/0003_c.up.sql': Permission denied"));
+}
+
 TEST_F(OrdinaryUser, cannot_use_a_store_that_is_closed_to_it) {
   Start setup = as_nobody();
   setup.store = shared_store();

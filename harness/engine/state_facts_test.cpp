@@ -60,8 +60,16 @@ TEST(SchemaFacts, a_key_that_gets_an_index_later_or_is_dropped_is_settled) {
 TEST(SchemaFacts, an_invalid_index_that_is_rebuilt_is_settled) {
   expect_settled(facts_of({index("t", "i", "false")}, {index("t", "i")}), SchemaFactKind::index_invalid,
                  "public.i");
-  expect_settled(facts_of({index("t", "i"), index("t", "j", "false")}, {index("t", "i"), index("t", "j")}),
-                 SchemaFactKind::index_invalid, "public.j");
+}
+
+TEST(SchemaFacts, an_index_that_is_dropped_is_neither_invalid_nor_a_duplicate_any_more) {
+  const auto facts = facts_of({index("t", "i", "false")}, {index("t", "j")});
+
+  ASSERT_EQ(facts.size(), 2U);
+  for (const SchemaFact& fact : facts) {
+    EXPECT_EQ(fact.object, "public.i");
+    EXPECT_TRUE(fact.settled);
+  }
 }
 
 TEST(SchemaFacts, a_constraint_that_is_validated_is_settled) {
