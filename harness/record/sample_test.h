@@ -66,7 +66,8 @@ inline MigrationRecord full_migration() {
   migration.up_not_deterministic = full_difference();
   migration.down_not_deterministic = full_difference();
   migration.sequence_moves = {{"public.users_id_seq", "unused", "7"}};
-  migration.schema_facts = {{SchemaFactKind::foreign_key_without_index, "a_fkey", "public.a", "b_id"}};
+  migration.schema_facts = {
+      {SchemaFactKind::foreign_key_without_index, "a_fkey", "public.a", "b_id", "public.old.a_fkey", true}};
   migration.declarations = {{"data-changed", "a clean-up", "2027-06-30", {"migrations/0001_x.up.sql", 2, 1}}};
   return migration;
 }
