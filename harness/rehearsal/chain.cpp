@@ -95,11 +95,15 @@ ChainBeside::ChainBeside(Ground& ground, const scenario::Scenario& scenario, con
 
 ChainBeside::~ChainBeside() {
   m_abandoned = true;
+  finish();
+}
+
+void ChainBeside::finish() {
   if (m_thread.joinable()) m_thread.join();
 }
 
 std::optional<ChainSeen> ChainBeside::wait_for(const std::vector<std::size_t>& steps) {
-  if (m_thread.joinable()) m_thread.join();
+  finish();
   return steps == m_steps ? std::move(m_seen) : std::nullopt;
 }
 

@@ -59,6 +59,8 @@ class ChainBeside {
   ChainBeside(const ChainBeside&) = delete;
   ChainBeside& operator=(const ChainBeside&) = delete;
 
+  /// Waits for the end: for what shall not be disturbed by it.
+  void finish();
   /// Waits for the end. None where the chain took other steps than these, or could not be driven.
   std::optional<ChainSeen> wait_for(const std::vector<std::size_t>& steps);
 

@@ -66,6 +66,8 @@ Result<void> Course::observe_head() {
   // The base was analyzed when it was made; the head is looked at as it is once autovacuum has been by.
   if (const auto analyzed = m_instance->analyze(); !analyzed) return analyzed;
   if (const auto seen = observe_expectations(**base); !seen) return seen;
+  // Nothing else shall be at work while queries are timed.
+  if (m_chain_beside && !m_scenario.queries.empty()) m_chain_beside->finish();
   for (const auto& query : m_scenario.queries) {
     if (m_options.progress) m_options.progress("query " + query.name);
     if (const auto seen = observe_query(**base, query); !seen) return seen;
