@@ -25,6 +25,12 @@ constexpr Command k_commands[] = {
      "  lockkeeper check scenarios/*.yaml --jobs 2 --report junit=out.xml --report json=out.json\n"
      "  lockkeeper check scenarios/shop.yaml --only 0042 --keep    leave the failed database open\n",
      check_command},
+    {"history", "SCENARIO|MIGRATIONS_DIR...",
+     "show what is read of a history: order, what is on trial, how each side would be sent",
+     "  lockkeeper history db/migrations\n"
+     "  lockkeeper history db/migrations --format golang-migrate --since-ref origin/main\n"
+     "  lockkeeper history --formats                      the layouts that are read\n",
+     history_command},
     {"report", "RECORD.json", "render a stored record again, in any form",
      "  lockkeeper report run.json\n"
      "  lockkeeper report run.json --report markdown=comment.md\n",

@@ -12,13 +12,12 @@
 #include "app/ground_options.h"
 #include "app/memory_disk.h"
 #include "app/reporting.h"
+#include "app/target.h"
 #include "app/unit.h"
 #include "base/interrupt.h"
 #include "base/run_directory.h"
 #include "base/text.h"
-#include "check/rule.h"
 #include "record/names.h"
-#include "scenario/load.h"
 
 namespace lockkeeper::app {
 
@@ -28,16 +27,9 @@ namespace fs = std::filesystem;
 namespace {
 
 po::options_description check_options() {
-  po::options_description selection("what is on trial (default: what the scenario says, else all)");
-  selection.add_options()("since", po::value<std::string>()->value_name("VERSION"),
-                          "this version and all after it")("last", po::value<int>()->value_name("N"),
-                                                           "the last N migrations")(
-      "only", po::value<std::vector<std::string>>()->value_name("VERSION"), "this version (may be repeated)")(
-      "since-ref", po::value<std::string>()->value_name("REF"), "what this git ref does not have");
   po::options_description run("how it runs");
   run.add_options()("fixture", po::value<std::vector<std::string>>()->value_name("FILE"),
                     "rows to start from: .sql, .csv (also .gz, .zst), a pg_dump (may be repeated)")(
-      "format", po::value<std::string>()->value_name("NAME"), "format of the history (default: detected)")(
       "scale", po::value<int>()->value_name("N"),
       "makes fixtures that read lockkeeper.scale N times as large")(
       "timeout", po::value<int>()->value_name("SECONDS")->default_value(600),
@@ -49,28 +41,8 @@ po::options_description check_options() {
   add_server_options(run);
   add_store_options(run);
   po::options_description all;
-  all.add(selection).add(run).add(output_options());
+  all.add(selection_options()).add(history_options()).add(run).add(output_options());
   return all;
-}
-
-Result<scenario::Selection> selection_of(const Parsed& parsed) {
-  scenario::Selection selection;
-  if (parsed.has("since")) selection.since = parsed.text("since");
-  if (parsed.has("last")) selection.last = parsed.values["last"].as<int>();
-  selection.only = parsed.texts("only");
-  if (parsed.has("since-ref")) selection.since_ref = parsed.text("since-ref");
-  const int given = int(selection.since.has_value()) + int(selection.last.has_value()) +
-                    int(!selection.only.empty()) + int(selection.since_ref.has_value());
-  if (parsed.values["jobs"].as<int>() < 1)
-    return failed(FailureKind::usage, "--jobs takes a number from 1 up");
-  if (parsed.values["timeout"].as<int>() < 0) {
-    return failed(FailureKind::usage, "--timeout takes a number of seconds, or 0 for no limit");
-  }
-  if (given > 1)
-    return failed(FailureKind::usage, "--since, --last, --only and --since-ref exclude each other");
-  if (selection.last && *selection.last < 1)
-    return failed(FailureKind::usage, "--last takes a number from 1 up");
-  return selection;
 }
 
 /// Without a target: every scenario below ./scenarios, but for those that show faults.
@@ -93,15 +65,9 @@ Result<std::vector<std::string>> targets_of(const Parsed& parsed) {
 }
 
 /// What the command line says goes before what the scenario says.
-Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& parsed,
-                                       const scenario::Selection& selection) {
-  std::error_code error;
-  auto scenario = fs::is_directory(target, error)
-                      ? Result<scenario::Scenario>(scenario::for_directory(target))
-                      : scenario::load(target, check::rule_ids());
+Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& parsed) {
+  auto scenario = target_of(target, parsed);
   if (!scenario) return scenario;
-  if (!selection.empty()) scenario->selection = selection;
-  if (parsed.has("format")) scenario->format = parsed.text("format");
   for (const auto& fixture : parsed.texts("fixture")) scenario->fixtures.push_back({fixture, "", {}});
   if (parsed.has("scale")) scenario->scale = parsed.values["scale"].as<int>();
   if (scenario->scale < 1) return failed(FailureKind::usage, "--scale takes a number from 1 up");
@@ -116,15 +82,23 @@ Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& 
   return scenario;
 }
 
+Result<void> check_numbers(const Parsed& parsed) {
+  if (parsed.values["jobs"].as<int>() < 1)
+    return failed(FailureKind::usage, "--jobs takes a number from 1 up");
+  if (parsed.values["timeout"].as<int>() < 0) {
+    return failed(FailureKind::usage, "--timeout takes a number of seconds, or 0 for no limit");
+  }
+  return {};
+}
+
 /// One unit for each scenario and server version.
 Result<std::vector<Unit>> units_of(const Parsed& parsed, const ServerOptions& servers) {
   const auto targets = targets_of(parsed);
   if (!targets) return failed(targets);
-  const auto selection = selection_of(parsed);
-  if (!selection) return failed(selection);
+  if (const auto sound = check_numbers(parsed); !sound) return failed(sound);
   std::vector<Unit> units;
   for (const std::string& target : *targets) {
-    auto scenario = scenario_of(target, parsed, *selection);
+    auto scenario = scenario_of(target, parsed);
     if (!scenario) return failed(scenario);
     std::vector<std::optional<int>> versions(scenario->postgres_versions.begin(),
                                              scenario->postgres_versions.end());

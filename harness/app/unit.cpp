@@ -43,7 +43,7 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
     break;
   }
   for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + quoted(fixture);
-  for (const char* option : {"format", "pg-bin"}) {
+  for (const char* option : {"format", "transaction", "pg-bin"}) {
     if (context.options.has(option))
       command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
   }
@@ -56,7 +56,9 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
 enum class Memory { no, yes };
 
 Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, Memory memory) {
-  const auto history = history::load(unit.scenario.migrations_path, unit.scenario.format);
+  const auto transaction = history::transaction_named(unit.scenario.transaction);
+  if (!transaction) return failed(transaction);
+  const auto history = history::load(unit.scenario.migrations_path, unit.scenario.format, *transaction);
   if (!history) return failed(history);
   const auto trial = history::select(*history, unit.scenario.selection);
   if (!trial) return failed(trial);

@@ -73,9 +73,11 @@ void blame_error(record::Finding& finding, const record::SideRun& run) {
   } else {
     finding.evidence.push_back("no single statement failed: the error came with COMMIT or the connection");
   }
-  if (run.shape != record::TransactionShape::one_transaction && !run.shape_reason.empty()) {
-    finding.evidence.push_back(fmt::format("not in one transaction: {}", run.shape_reason));
-  }
+  if (run.shape_reason.empty()) return;
+  const bool together = run.shape == record::TransactionShape::one_transaction ||
+                        run.shape == record::TransactionShape::one_message;
+  finding.evidence.push_back(
+      fmt::format("{}: {}", together ? "in one transaction" : "not in one transaction", run.shape_reason));
 }
 
 const record::StatementRecord* statement_naming(const record::SideRun& run, const Named& object) {

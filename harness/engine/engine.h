@@ -11,8 +11,7 @@
 #include "base/result.h"
 #include "engine/state.h"
 #include "record/record.h"
-#include "sql/source.h"
-#include "sql/statement.h"
+#include "sql/script.h"
 
 /// The seam: a rehearsal knows instances, sessions and states, not which server stands behind them.
 namespace lockkeeper::engine {
@@ -22,10 +21,8 @@ enum class Observe { no, yes };
 /// One side to be run, in a new session.
 struct SideRequest {
   record::Side side = record::Side::up;
-  const sql::Source* source = nullptr;
-  const std::vector<sql::Statement>* statements = nullptr;
-  record::TransactionShape shape = record::TransactionShape::one_transaction;
-  std::string shape_reason;
+  const sql::Script* script = nullptr;
+  std::string bookkeeping;  ///< SQL with which the tool notes that the side is done; may be empty
   std::chrono::milliseconds statement_timeout{0};  ///< 0: none
   Observe observe = Observe::yes;                  ///< no: apply only, as fast as may be
 };
@@ -64,6 +61,8 @@ class Instance {
 
   /// What current_setting('lockkeeper.scale') says while fixtures are loaded; 1 where it is not set.
   virtual void set_scale(int) {}
+  /// Tables, as the server names them, that no state is to hold: a tool's own bookkeeping.
+  virtual void set_apart(const std::vector<std::string>&) {}
   /// Restores one fixture (.sql, .csv, dumps; .gz and .zst) or fails with what and where.
   virtual Result<void> load_fixture(const std::string& path, const std::string& table) = 0;
   /// Runs SQL of the scenario's `init`; `name` says where it stands, for messages.

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -17,12 +21,53 @@ struct Entry {
 /// The entries of a folder sorted by name; a usage failure where it cannot be read.
 Result<std::vector<Entry>> list(const std::string& directory);
 
+/// A folder that may hold a history, as formats look at it.
+class Folder {
+ public:
+  static Result<Folder> open(const std::string& directory);
+
+  const std::string& path() const { return m_path; }
+  const std::vector<Entry>& entries() const { return m_entries; }
+  /// The path of an entry, to open it.
+  std::string path_of(std::string_view name) const;
+  bool has(std::string_view name) const;  ///< an entry of that name, file or folder
+  /// Name of the first plain .sql file (no folder, not hidden, a side of nothing by its name) one of whose
+  /// lines begins with `marker`, white space before it and the case of its letters aside; empty where there
+  /// is none. Files are read once, and only their first 64 KiB.
+  std::string first_with_line(std::string_view marker) const;
+  /// Nearest of the files `name` in this folder and those above it, up to the root of its repository.
+  std::optional<std::string> above(const std::string& name) const;
+
+ private:
+  struct Head {
+    std::string name;
+    std::string text;  ///< lower case
+  };
+  const std::vector<Head>& heads() const;
+
+  std::string m_path;
+  std::vector<Entry> m_entries;
+  mutable std::shared_ptr<std::vector<Head>> m_heads;
+};
+
+/// What a format makes of a folder.
+struct Fit {
+  enum class How {
+    no,
+    if_named,  ///< it can be read so, but nothing speaks for it: only where the user names the format
+    possible,  ///< the names fit, as they do for others too
+    sure       ///< something in it is of this tool alone
+  };
+  How how = How::no;
+  std::string because;  ///< what it was seen by: "'-- +goose Up' in 001_a.sql"
+};
+
 /// A way to lay out a history: how to know it and how to read it.
 struct Format {
   std::string name;
   std::string layout;  ///< for messages: "<version>_<name>.up.sql beside …"
-  bool (*fits)(const std::string& directory, const std::vector<Entry>& entries);
-  Result<History> (*load)(const std::string& directory, const std::vector<Entry>& entries);
+  Fit (*fits)(const Folder& folder);
+  Result<History> (*load)(const Folder& folder);
 };
 
 /// How numbers are ordered that all have the 14 digits of a date and time, or more: golang-migrate by value,
@@ -37,5 +82,10 @@ void sort_by_version(std::vector<Migration>& migrations, NumberOrder order = Num
 bool is_number(const std::string& version);
 /// Compares two numbers of any length by value.
 bool number_less(const std::string& a, const std::string& b);
+
+/// Reads a file as a source that parts can keep.
+Result<std::shared_ptr<const sql::Source>> read_source(const std::string& path);
+/// A script of one part.
+Result<sql::Script> script_of(Result<sql::Part> part);
 
 }  // namespace lockkeeper::history

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,28 +8,52 @@
 
 #include "base/result.h"
 #include "record/record.h"
-#include "sql/source.h"
-#include "sql/statement.h"
+#include "sql/script.h"
 
 namespace lockkeeper::history {
 
-/// One side of a migration, ready to be sent.
-struct Script {
-  std::shared_ptr<const sql::Source> source;
-  std::vector<sql::Statement> statements;
-  record::TransactionShape shape = record::TransactionShape::one_transaction;
-  std::string shape_reason;  ///< why not one transaction
+struct Migration;
+
+/// The table in which a tool keeps what it has applied: made and kept as the tool would, since migrations
+/// touch it, and left out of what is compared.
+struct Bookkeeping {
+  std::vector<std::string> tables;  ///< as the server names them: public.schema_migrations
+  std::string create;               ///< SQL that makes them where they are not there yet
+  std::function<std::string(const Migration&, record::Side)> note;  ///< SQL that notes a side as done
+};
+
+/// Another transaction shape than the tool's own, where one is asked for (`--transaction`).
+enum class Transaction {
+  of_tool,
+  per_migration,  ///< BEGIN, all of a side, COMMIT
+  all,            ///< the same, and all that is pending once more in one transaction
+  statement,      ///< each statement on its own
+  file            ///< each file as one message
 };
 
 struct Migration {
   std::string version;  ///< as the format writes it
   std::string name;
-  std::string up_path;
-  std::optional<std::string> down_path;
+  std::string up_path;                   ///< the file to open for its up side
+  std::optional<std::string> down_path;  ///< the same or another; none where it has no down side
+  int up_line = 0;                       ///< where its up side begins in a file of several sides; else 0
+  int down_line = 0;
+  std::vector<std::string> further_files;  ///< that up is made of beside up_path, in order
+  std::string up_digest;                   ///< of what up sends, where files hold more than that; else empty
 
-  /// Reads and splits a side when it is needed, so that a history of a thousand files costs no memory.
-  Result<Script> up() const;
-  Result<Script> down() const;  ///< requires down_path
+  /// Reads one side as its tool would send it: when it is needed, so that a history of a thousand files costs
+  /// no memory.
+  std::function<Result<sql::Script>(const Migration&, record::Side)> read;
+  std::shared_ptr<const Bookkeeping> bookkeeping;
+  Transaction transaction = Transaction::of_tool;
+
+  Result<sql::Script> up() const { return script(record::Side::up); }
+  Result<sql::Script> down() const { return script(record::Side::down); }  ///< requires down_path
+  Result<sql::Script> script(record::Side side) const;
+  /// SQL with which the tool notes that a side is done; empty where it keeps no books.
+  std::string note_of(record::Side side) const;
+  /// Changes with all that up is made of.
+  Result<std::string> hash_of_up() const;
 };
 
 struct History {
@@ -37,6 +62,9 @@ struct History {
   bool has_down = true;                ///< the format has a down side at all
   std::vector<Migration> migrations;   ///< in the order in which the tool applies them
   std::vector<std::string> not_taken;  ///< "file: reason" for every file of the folder that is no part of it
+  std::shared_ptr<const Bookkeeping> bookkeeping;
+  bool all_in_one = false;  ///< the tool puts all that is pending into one transaction
+  std::string detected_by;  ///< what told the format: "atlas.sum", "'-- +goose Up' in 001_a.sql"
 };
 
 /// What a run judges: history.migrations[0, first) are applied, `trial` (ascending indexes) are judged;

@@ -1,81 +1,88 @@
 #include "history/load.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "history/format.h"
+#include "history/formats/dbmate.h"
+#include "history/formats/golang_migrate.h"
+#include "history/formats/goose.h"
 #include "history/formats/plain.h"
 
 namespace lockkeeper::history {
 
-namespace fs = std::filesystem;
-
 namespace {
 
 /// Every format there is. A further one is one more file in formats/ and one more line here.
-const std::vector<Format>& formats() {
+const std::vector<Format>& all_formats() {
   static const std::vector<Format> k_formats = {
-      {"plain", "<version>_<name>.up.sql and <version>_<name>.down.sql", formats::plain_fits,
-       formats::load_plain},
-      {"plain-folders", "<version>_<name>/up.sql and <version>_<name>/down.sql", formats::plain_folders_fits,
-       formats::load_plain_folders},
+      formats::golang_migrate::format(), formats::dbmate::format(), formats::goose::format(),
+      formats::plain::files(),           formats::plain::folders(),
   };
   return k_formats;
 }
 
 std::vector<std::string> format_names() {
   std::vector<std::string> names;
-  for (const Format& format : formats()) names.push_back(format.name);
+  for (const Format& format : all_formats()) names.push_back(format.name);
   return names;
 }
 
-std::string layouts() {
-  std::vector<std::string> texts;
-  for (const Format& format : formats()) texts.push_back(fmt::format("{} ({})", format.layout, format.name));
-  return join(texts, "; ");
-}
+constexpr std::string_view k_layouts_hint = "'lockkeeper history --formats' shows the layouts that are read";
 
-tl::unexpected<Failure> nothing_fits(const std::string& directory, const std::vector<Entry>& entries) {
-  if (entries.empty()) {
-    return failed(FailureKind::usage, fmt::format("migrations '{}': the folder is empty", directory),
-                  fmt::format("layouts that are read: {}", layouts()));
+tl::unexpected<Failure> nothing_fits(const Folder& folder) {
+  if (folder.entries().empty()) {
+    return failed(FailureKind::usage, fmt::format("migrations '{}': the folder is empty", folder.path()),
+                  std::string(k_layouts_hint));
   }
   std::vector<std::string> seen;
   const auto see = [&](bool sql_only) {
-    for (const Entry& entry : entries) {
+    for (const Entry& entry : folder.entries()) {
       if (seen.size() < 3 && entry.name.ends_with(".sql") == sql_only)
         seen.push_back(fmt::format("'{}'", entry.name));
     }
   };
   see(true);
   if (seen.empty()) see(false);
-  return failed(FailureKind::usage,
-                fmt::format("migrations '{}': no file fits a layout that is read, seen were {}{}", directory,
-                            join(seen, ", "), entries.size() > seen.size() ? ", …" : ""),
-                fmt::format("layouts that are read: {}", layouts()));
+  return failed(
+      FailureKind::usage,
+      fmt::format("migrations '{}': no file fits a layout that is read, seen were {}{}", folder.path(),
+                  join(seen, ", "), folder.entries().size() > seen.size() ? ", …" : ""),
+      std::string(k_layouts_hint));
 }
 
-Result<const Format*> detect(const std::string& directory, const std::vector<Entry>& entries) {
-  std::vector<const Format*> fitting;
-  for (const Format& format : formats()) {
-    if (format.fits(directory, entries)) fitting.push_back(&format);
+struct Detected {
+  const Format* format = nullptr;
+  std::string because;
+};
+
+/// What is sure goes before what is possible; two of the same kind are one too many.
+Result<Detected> detect(const Folder& folder) {
+  std::vector<Detected> sure;
+  std::vector<Detected> possible;
+  for (const Format& format : all_formats()) {
+    Fit fit = format.fits(folder);
+    if (fit.how == Fit::How::sure) sure.push_back({&format, std::move(fit.because)});
+    if (fit.how == Fit::How::possible) possible.push_back({&format, std::move(fit.because)});
   }
-  if (fitting.empty()) return nothing_fits(directory, entries);
-  if (fitting.size() > 1) {
-    return failed(
-        FailureKind::usage,
-        fmt::format("migrations '{}': both '{}' and '{}' fit", directory, fitting[0]->name, fitting[1]->name),
-        "name the format that is meant, in a scenario: migrations: {path: …, format: …}");
-  }
-  return fitting[0];
+  const auto& fitting = sure.empty() ? possible : sure;
+  if (fitting.empty()) return nothing_fits(folder);
+  if (fitting.size() == 1) return fitting[0];
+  const auto shown = [](const Detected& one) {
+    return one.because.empty() ? fmt::format("'{}'", one.format->name)
+                               : fmt::format("'{}' ({})", one.format->name, one.because);
+  };
+  return failed(
+      FailureKind::usage,
+      fmt::format("migrations '{}': both {} and {} fit", folder.path(), shown(fitting[0]), shown(fitting[1])),
+      "name the format that is meant: --format NAME, or in a scenario: migrations: {path: …, "
+      "format: …}");
 }
 
 Result<const Format*> named(const std::string& name) {
-  for (const Format& format : formats()) {
+  for (const Format& format : all_formats()) {
     if (format.name == name) return &format;
   }
   return failed(FailureKind::usage,
@@ -84,21 +91,6 @@ Result<const Format*> named(const std::string& name) {
 }
 
 }  // namespace
-
-Result<std::vector<Entry>> list(const std::string& directory) {
-  std::vector<Entry> entries;
-  std::error_code error;
-  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-    std::error_code ignored;
-    entries.push_back({at->path().filename().string(), at->is_directory(ignored)});
-  }
-  if (error) {
-    return failed(FailureKind::usage, fmt::format("migrations '{}': {}", directory, error.message()),
-                  "name a folder that holds migrations and can be read");
-  }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
-  return entries;
-}
 
 bool is_number(const std::string& version) {
   return !version.empty() && version.find_first_not_of("0123456789") == std::string::npos;
@@ -153,14 +145,64 @@ void sort_by_version(std::vector<Migration>& migrations, NumberOrder order) {
   });
 }
 
-Result<History> load(const std::string& directory, const std::string& format) {
-  const Result<std::vector<Entry>> entries = list(directory);
-  if (!entries) return failed(entries);
-  const Result<const Format*> chosen = format.empty() ? detect(directory, *entries) : named(format);
-  if (!chosen) return failed(chosen);
-  if (!(*chosen)->fits(directory, *entries)) return nothing_fits(directory, *entries);
-  Result<History> history = (*chosen)->load(directory, *entries);
-  if (history && history->migrations.empty()) return nothing_fits(directory, *entries);
+Result<Transaction> transaction_named(const std::string& name) {
+  static const std::map<std::string, Transaction> k_shapes = {{"", Transaction::of_tool},
+                                                              {"per-migration", Transaction::per_migration},
+                                                              {"all", Transaction::all},
+                                                              {"statement", Transaction::statement},
+                                                              {"file", Transaction::file}};
+  const auto found = k_shapes.find(name);
+  if (found != k_shapes.end()) return found->second;
+  return failed(FailureKind::usage,
+                fmt::format("transaction '{}': not known{}", name,
+                            did_you_mean(name, {"per-migration", "all", "statement", "file"})),
+                "it is per-migration, all, statement or file; left out, it is as the tool does it");
+}
+
+std::vector<Layout> layouts() {
+  std::vector<Layout> result;
+  for (const Format& format : all_formats()) result.push_back({format.name, format.layout});
+  return result;
+}
+
+Result<std::shared_ptr<const sql::Source>> read_source(const std::string& path) {
+  Result<sql::Source> source = sql::Source::read(path);
+  if (!source) return failed(source);
+  return std::make_shared<const sql::Source>(std::move(*source));
+}
+
+Result<sql::Script> script_of(Result<sql::Part> part) {
+  if (!part) return failed(part);
+  sql::Script script;
+  script.parts.push_back(std::move(*part));
+  return script;
+}
+
+Result<History> load(const std::string& directory, const std::string& format, Transaction transaction) {
+  const Result<Folder> folder = Folder::open(directory);
+  if (!folder) return failed(folder);
+  Detected chosen;
+  if (format.empty()) {
+    auto detected = detect(*folder);
+    if (!detected) return failed(detected);
+    chosen = std::move(*detected);
+  } else {
+    const auto known = named(format);
+    if (!known) return failed(known);
+    if ((*known)->fits(*folder).how == Fit::How::no) return nothing_fits(*folder);
+    chosen = {*known, "asked for"};
+  }
+  Result<History> history = chosen.format->load(*folder);
+  if (!history) return history;
+  if (history->migrations.empty()) return nothing_fits(*folder);
+  history->format = chosen.format->name;
+  history->detected_by = std::move(chosen.because);
+  for (Migration& migration : history->migrations) {
+    migration.bookkeeping = history->bookkeeping;
+    migration.transaction = transaction;
+  }
+  if (transaction == Transaction::all) history->all_in_one = true;
+  if (transaction != Transaction::of_tool && transaction != Transaction::all) history->all_in_one = false;
   return history;
 }
 

@@ -1,56 +1,87 @@
 #include <fmt/format.h>
 
+#include "base/file.h"
+#include "base/hash.h"
 #include "history/history.h"
-#include "sql/kind.h"
 
 namespace lockkeeper::history {
 
 namespace {
 
-std::string reason(const sql::Statement& statement) {
-  return fmt::format("{} at {}:{}", sql::headline(statement.text), statement.location.line,
-                     statement.location.column);
-}
+using record::TransactionShape;
 
-/// A file with its own BEGIN or COMMIT decides by itself; wrapped into a transaction of ours, its COMMIT
-/// would end that one, and what follows it would run without any.
-void decide_shape(Script& script) {
-  for (const sql::Statement& statement : script.statements) {
-    if (statement.kind == sql::StatementKind::begin || statement.kind == sql::StatementKind::end) {
-      script.shape = record::TransactionShape::own_transactions;
-      script.shape_reason = reason(statement);
-      return;
+constexpr std::string_view k_asked_for = "--transaction asks for it";
+
+/// All parts as one, in one transaction.
+void join_parts(sql::Script& script) {
+  sql::Part joined;
+  for (sql::Part& part : script.parts) {
+    joined.sources.insert(joined.sources.end(), part.sources.begin(), part.sources.end());
+    for (sql::Statement& statement : part.statements) {
+      statement.message = joined.statements.size();
+      joined.statements.push_back(statement);
     }
   }
-  for (const sql::Statement& statement : script.statements) {
-    if (statement.kind == sql::StatementKind::no_transaction) {
-      script.shape = record::TransactionShape::autocommit;
-      script.shape_reason = reason(statement);
-      return;
-    }
-  }
+  joined.shape = TransactionShape::one_transaction;
+  joined.shape_reason = k_asked_for;
+  script.parts = {std::move(joined)};
 }
 
-Result<Script> read(const std::string& path) {
-  Result<sql::Source> source = sql::Source::read(path);
-  if (!source) return failed(source);
-  Script script;
-  script.source = std::make_shared<const sql::Source>(std::move(*source));
-  Result<std::vector<sql::Statement>> statements = sql::split_statements(*script.source);
-  if (!statements) return failed(statements);
-  script.statements = std::move(*statements);
-  decide_shape(script);
-  return script;
+void send_apart(sql::Part& part) {
+  for (std::size_t i = 0; i < part.statements.size(); ++i) part.statements[i].message = i;
+  part.shape = TransactionShape::autocommit;
+  part.shape_reason = k_asked_for;
+}
+
+void send_as_one_message(sql::Part& part) {
+  for (sql::Statement& statement : part.statements) statement.message = 0;
+  part.shape = part.statements.size() > 1 ? TransactionShape::one_message : TransactionShape::autocommit;
+  part.shape_reason = k_asked_for;
+}
+
+void reshape(sql::Script& script, Transaction transaction) {
+  switch (transaction) {
+    case Transaction::of_tool:
+      return;
+    case Transaction::per_migration:
+    case Transaction::all:
+      return join_parts(script);
+    case Transaction::statement:
+      for (sql::Part& part : script.parts) send_apart(part);
+      return;
+    case Transaction::file:
+      for (sql::Part& part : script.parts) send_as_one_message(part);
+      return;
+  }
 }
 
 }  // namespace
 
-Result<Script> Migration::up() const {
-  return read(up_path);
+Result<sql::Script> Migration::script(record::Side side) const {
+  auto script = read(*this, side);
+  if (script && transaction != Transaction::of_tool) {
+    for (sql::Part& part : script->parts) part.may_leave_transaction = false;
+    reshape(*script, transaction);
+  }
+  return script;
 }
 
-Result<Script> Migration::down() const {
-  return read(*down_path);
+std::string Migration::note_of(record::Side side) const {
+  return bookkeeping && bookkeeping->note ? bookkeeping->note(*this, side) : "";
+}
+
+Result<std::string> Migration::hash_of_up() const {
+  if (!up_digest.empty()) return up_digest;
+  auto content = hash_of_file(up_path);
+  if (!content || further_files.empty()) return content;
+  Hasher hasher;
+  hasher.add_field(*content);
+  for (const std::string& file : further_files) {
+    const auto more = hash_of_file(file);
+    if (!more) return failed(more);
+    hasher.add_field(*more);
+  }
+  return hasher.hex();
 }
 
 }  // namespace lockkeeper::history

@@ -251,6 +251,24 @@ void fields(Archive& archive, Of<Archive, QueryObservation>& query) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, HistoryFact>& fact) {
+  archive("kind", fact.kind);
+  archive("migration", fact.migration);
+  archive("location", fact.location);
+  archive("detail", fact.detail);
+  archive("consequence", fact.consequence);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, TogetherRecord>& together) {
+  archive("ran", together.ran);
+  archive("duration_us", together.duration);
+  archive("stops_at", together.stops_at);
+  archive("error", together.error);
+  archive("error_location", together.error_location);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, Finding>& finding) {
   archive("rule", finding.rule);
   archive("level", finding.level);
@@ -294,6 +312,7 @@ template <typename Archive>
 void fields(Archive& archive, Of<Archive, Run>& run) {
   archive("scenario", run.scenario);
   archive("scenario_file", run.scenario_file);
+  archive("format", run.format);
   archive("verdict", run.verdict);
   archive("gate", run.gate);
   archive("failure", run.failure);
@@ -311,6 +330,8 @@ void fields(Archive& archive, Of<Archive, Run>& run) {
   archive("applied", run.applied);
   archive("migrations", run.migrations);
   archive("chain", run.chain);
+  archive("together", run.together);
+  archive("history_facts", run.history_facts);
   archive("invariants", run.invariants);
   archive("expectations", run.expectations);
   archive("queries", run.queries);

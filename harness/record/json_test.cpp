@@ -222,10 +222,11 @@ TEST(RecordNames, every_enumeration_has_words_both_ways) {
   expect_names_round_trip<Level>(3);
   expect_names_round_trip<Verdict>(3);
   expect_names_round_trip<StorageChange>(4);
-  expect_names_round_trip<TransactionShape>(3);
+  expect_names_round_trip<TransactionShape>(4);
   expect_names_round_trip<Change>(3);
   expect_names_round_trip<DataChange>(3);
   expect_names_round_trip<SchemaFactKind>(5);
+  expect_names_round_trip<HistoryFactKind>(6);
   expect_names_round_trip<Stage>(5);
   expect_names_round_trip<Moment>(4);
   expect_names_round_trip<FailureKind>(4);

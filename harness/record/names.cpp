@@ -33,8 +33,8 @@ struct Words<StorageChange> {
 
 template <>
 struct Words<TransactionShape> {
-  static constexpr std::array<std::string_view, 3> k_words{"one_transaction", "own_transactions",
-                                                           "autocommit"};
+  static constexpr std::array<std::string_view, 4> k_words{"one_transaction", "one_message",
+                                                           "own_transactions", "autocommit"};
 };
 
 template <>
@@ -52,6 +52,13 @@ struct Words<SchemaFactKind> {
   static constexpr std::array<std::string_view, 5> k_words{"constraint_not_validated", "constraint_violated",
                                                            "index_invalid", "index_duplicate",
                                                            "foreign_key_without_index"};
+};
+
+template <>
+struct Words<HistoryFactKind> {
+  static constexpr std::array<std::string_view, 6> k_words{
+      "version_duplicate", "version_out_of_order", "several_heads", "parent_missing", "edited",
+      "checksum_differs"};
 };
 
 template <>
@@ -100,6 +107,10 @@ std::string_view name_of(DataChange change) {
 std::string_view name_of(SchemaFactKind kind) {
   return word(kind);
 }
+
+std::string_view name_of(HistoryFactKind kind) {
+  return word(kind);
+}
 std::string_view name_of(Stage stage) {
   return word(stage);
 }
@@ -136,6 +147,7 @@ template std::optional<TransactionShape> value_named(std::string_view);
 template std::optional<Change> value_named(std::string_view);
 template std::optional<DataChange> value_named(std::string_view);
 template std::optional<SchemaFactKind> value_named(std::string_view);
+template std::optional<HistoryFactKind> value_named(std::string_view);
 template std::optional<Stage> value_named(std::string_view);
 template std::optional<Moment> value_named(std::string_view);
 template std::optional<FailureKind> value_named(std::string_view);
@@ -148,6 +160,7 @@ template std::vector<std::string> names_of<TransactionShape>();
 template std::vector<std::string> names_of<Change>();
 template std::vector<std::string> names_of<DataChange>();
 template std::vector<std::string> names_of<SchemaFactKind>();
+template std::vector<std::string> names_of<HistoryFactKind>();
 template std::vector<std::string> names_of<Stage>();
 template std::vector<std::string> names_of<Moment>();
 template std::vector<std::string> names_of<FailureKind>();

@@ -82,6 +82,7 @@ struct SettingChange {
 /// How a side was sent to the server.
 enum class TransactionShape {
   one_transaction,   ///< BEGIN, the statements, COMMIT
+  one_message,       ///< all in one message, which the server makes an implicit transaction of
   own_transactions,  ///< the file has its own BEGIN and COMMIT
   autocommit,        ///< each statement on its own
 };
@@ -90,7 +91,7 @@ enum class TransactionShape {
 struct SideRun {
   Side side = Side::up;
   TransactionShape shape = TransactionShape::one_transaction;
-  std::string shape_reason;  ///< why not one transaction, for example "CREATE INDEX CONCURRENTLY at 3:1"
+  std::string shape_reason;  ///< why this shape, for example "CREATE INDEX CONCURRENTLY at 3:1"
   Microseconds duration{0};
   std::vector<StatementRecord> statements;
   /// The first error, and where; it may belong to no statement (COMMIT, a lost connection).
@@ -278,6 +279,36 @@ struct QueryObservation {
   std::vector<double> head_milliseconds;
 };
 
+// ── what the files say
+// ────────────────────────────────────────────────────────────────────────────────────────────────
+
+enum class HistoryFactKind {
+  version_duplicate,
+  version_out_of_order,
+  several_heads,
+  parent_missing,
+  edited,           ///< a migration that the base ref has is another now
+  checksum_differs  ///< a checksum file of the tool's does not match the files
+};
+
+/// Something that is wrong with the history as its files, and the base ref, have it.
+struct HistoryFact {
+  HistoryFactKind kind = HistoryFactKind::edited;
+  std::string migration;  ///< version; empty where it concerns no single one
+  Location location;
+  std::string detail;       ///< what was found: "stands before 0003, which origin/main has"
+  std::string consequence;  ///< what the tool does then: "goose refuses to go up"
+};
+
+/// All of the trial's ups in one transaction, for tools that put all that is pending into one.
+struct TogetherRecord {
+  bool ran = false;
+  Microseconds duration{0};
+  std::string stops_at;  ///< version whose up fails there; empty where it got through
+  std::optional<SqlError> error;
+  std::optional<Location> error_location;
+};
+
 // ── findings and the whole
 // ──────────────────────────────────────────────────────────────────────────────────
 
@@ -322,12 +353,15 @@ struct Timings {
 struct Run {
   std::string scenario;       ///< its name
   std::string scenario_file;  ///< or the migrations directory
+  std::string format;         ///< of the history: "goose"
   ServerInfo server;
   std::vector<std::string> fixtures;
   std::int64_t base_rows = 0;               ///< rows in all tables at the base
   int applied = 0;                          ///< migrations that were only applied
   std::vector<MigrationRecord> migrations;  ///< on trial
   ChainRecord chain;
+  TogetherRecord together;
+  std::vector<HistoryFact> history_facts;
   std::vector<InvariantObservation> invariants;
   std::vector<ExpectationObservation> expectations;
   std::vector<QueryObservation> queries;

@@ -98,6 +98,11 @@ inline Run full_run() {
   Run run;
   run.scenario = "vet-clinic";
   run.scenario_file = "scenarios/vet-clinic.yaml";
+  run.format = "plain";
+  run.history_facts = {
+      {HistoryFactKind::edited, "2", {"m/2_b.up.sql", 1, 1}, "otherwise on main", "not run"}};
+  run.together = {true, Microseconds(7), "2", SqlError{"55P04", "unsafe use", "detail", "hint", "context"},
+                  Location{"m/2", 1, 1}};
   run.server = {
       "postgres", "15.20", "/usr/lib/postgresql/15/bin", {{"fsync", "off"}, {"max_wal_size", "4GB"}}};
   run.fixtures = {"fixtures/schema.sql"};

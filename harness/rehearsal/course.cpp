@@ -184,20 +184,34 @@ void Course::skip_rest(const std::string& failed_version) {
   }
 }
 
+namespace {
+
+/// What a file declares; one that holds both sides is read for each of them.
+void declare(const sql::Source& source, MigrationRecord& record) {
+  const auto comments = sql::allow_comments(source);
+  for (const auto& comment : comments.value_or(std::vector<sql::AllowComment>{})) {
+    const auto same = [&](const record::Declaration& known) { return known.location == comment.location; };
+    if (std::any_of(record.declarations.begin(), record.declarations.end(), same)) continue;
+    record.declarations.push_back({comment.rule, comment.reason, comment.until, comment.location});
+  }
+}
+
+}  // namespace
+
 MigrationRecord Course::describe(const history::Migration& migration) const {
   MigrationRecord record;
   record.version = migration.version;
   record.name = migration.name;
-  record.up.file = migration.up_path;
-  if (migration.down_path) record.down = Location{*migration.down_path, 0, 0};
+  const auto place = [](const std::string& file, int line) { return Location{file, line, line > 0 ? 1 : 0}; };
+  record.up = place(migration.up_path, migration.up_line);
+  if (migration.down_path) record.down = place(*migration.down_path, migration.down_line);
   record.format_has_down = m_history.has_down;
   for (const Side side : {Side::up, Side::down}) {
     if (side == Side::down && !migration.down_path) continue;
-    const auto script = side == Side::up ? migration.up() : migration.down();
+    const auto script = migration.script(side);
     if (!script) continue;
-    const auto comments = sql::allow_comments(*script->source);
-    for (const auto& comment : comments.value_or(std::vector<sql::AllowComment>{})) {
-      record.declarations.push_back({comment.rule, comment.reason, comment.until, comment.location});
+    for (const sql::Part& part : script->parts) {
+      for (const auto& source : part.sources) declare(*source, record);
     }
   }
   return record;
@@ -266,6 +280,7 @@ record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario,
   run.scenario = scenario.name;
   run.scenario_file = scenario.file.empty() ? scenario.migrations_path : scenario.file;
   run.server = engine.server();
+  run.format = history.format;
   run.not_taken = history.not_taken;
   for (const auto& fixture : scenario.fixtures) run.fixtures.push_back(fixture.path);
   {

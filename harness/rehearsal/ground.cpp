@@ -56,10 +56,8 @@ Result<engine::SideOutcome> run_side(Instance& instance, const history::Migratio
   if (!script) return failed(script);
   engine::SideRequest request;
   request.side = side;
-  request.source = script->source.get();
-  request.statements = &script->statements;
-  request.shape = script->shape;
-  request.shape_reason = script->shape_reason;
+  request.script = &*script;
+  request.bookkeeping = migration.note_of(side);
   request.statement_timeout = statement_timeout;
   request.observe = observe;
   return instance.run_side(request);
@@ -96,10 +94,11 @@ Result<std::vector<Ground::Key>> Ground::keys() const {
     hasher.add_field("fixture").add_field(fs::path(fixture.path).filename().string());
     hasher.add_field(fixture.table).add_field(*content);
   }
+  if (m_history.bookkeeping) hasher.add_field("bookkeeping").add_field(m_history.bookkeeping->create);
   std::vector<Key> keys{{hasher.hex(), 0}};
   for (std::size_t index = 0; index < m_trial.first; ++index) {
     const auto& migration = m_history.migrations[index];
-    const auto content = hash_of_file(migration.up_path);
+    const auto content = migration.hash_of_up();
     if (!content) return failed(content);
     keys.push_back(
         {Hasher().add_field(keys.back().hash).add_field(migration.version).add_field(*content).hex(),
@@ -161,6 +160,10 @@ Result<void> Ground::load_fixtures(Instance& instance) {
     const auto done = instance.load_fixture(fixture.path, fixture.table);
     if (!done) return failed(done);
   }
+  if (m_history.bookkeeping) {
+    const auto done = instance.execute(m_history.bookkeeping->create, Location{m_history.directory, 0, 0});
+    if (!done) return done;
+  }
   return instance.analyze();
 }
 
@@ -187,7 +190,7 @@ Result<void> Ground::build(const std::vector<Key>& keys) {
     start = m_images.rbegin()->second;
   }
   const std::size_t applied = from_empty ? 0 : m_images.rbegin()->first;
-  auto instance = m_engine.restore(start, m_scenario.database, Purpose::load);
+  auto instance = restore(start, Purpose::load);
   if (!instance) return failed(instance);
   if (from_empty) {
     if (const auto loaded = load_fixtures(**instance); !loaded) return failed(loaded);
@@ -227,9 +230,15 @@ Result<void> Ground::keep_image(Instance& instance, const Key& key) {
   return {};
 }
 
+Result<std::unique_ptr<Instance>> Ground::restore(const engine::Image& image, Purpose purpose) const {
+  auto instance = m_engine.restore(image, m_scenario.database, purpose);
+  if (instance && m_history.bookkeeping) (*instance)->set_apart(m_history.bookkeeping->tables);
+  return instance;
+}
+
 Result<std::unique_ptr<Instance>> Ground::at(std::size_t index) {
   const auto nearest = std::prev(m_images.upper_bound(index));
-  auto instance = m_engine.restore(nearest->second, m_scenario.database, Purpose::rehearse);
+  auto instance = restore(nearest->second, Purpose::rehearse);
   if (!instance) return instance;
   if (const auto done = apply(**instance, nearest->first, index); !done) return failed(done);
   if (index - nearest->first < k_replay_limit) return instance;
@@ -242,11 +251,11 @@ Result<std::unique_ptr<Instance>> Ground::at(std::size_t index) {
     if (const auto gone = m_engine.discard(oldest->second); !gone) return failed(gone);
     m_images.erase(oldest);
   }
-  return m_engine.restore(*image, m_scenario.database, Purpose::rehearse);
+  return restore(*image, Purpose::rehearse);
 }
 
 Result<std::unique_ptr<Instance>> Ground::base() const {
-  return m_engine.restore(m_base_image, m_scenario.database, Purpose::rehearse);
+  return restore(m_base_image, Purpose::rehearse);
 }
 
 bool Ground::has_room_beside() const {

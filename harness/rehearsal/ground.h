@@ -44,6 +44,8 @@ class Ground {
   bool from_snapshot() const { return m_from_snapshot; }
 
  private:
+  Result<std::unique_ptr<engine::Instance>> restore(const engine::Image& image,
+                                                    engine::Purpose purpose) const;
   struct Key {
     std::string hash;
     std::size_t applied = 0;  ///< migrations in it

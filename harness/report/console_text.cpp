@@ -360,6 +360,7 @@ std::vector<std::string> header_lines(const record::Run& run, std::size_t on_tri
               counted(static_cast<std::int64_t>(on_trial), "migration") + " on trial",
               run.base_rows > 0 ? counted(run.base_rows, "row") : "no rows"};
   if (run.applied > 0) facts[1] += fmt::format(" after {} applied", grouped(run.applied));
+  if (!run.format.empty()) facts.insert(facts.begin(), short_text(run.format, 40));
   if (run.timings.from_snapshot) facts.emplace_back("from snapshot");
   return {paint.bold(short_text(run.scenario, k_longest_label)) + paint.dim(" · " + join(facts, " · "))};
 }

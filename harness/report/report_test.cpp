@@ -205,6 +205,7 @@ TEST(JsonForm, the_schema_knows_every_word) {
   expect_schema_words<record::Change>(schema, "/definitions/object_difference/properties/change");
   expect_schema_words<record::DataChange>(schema, "/definitions/data_difference/properties/change");
   expect_schema_words<record::SchemaFactKind>(schema, "/definitions/schema_fact/properties/kind");
+  expect_schema_words<record::HistoryFactKind>(schema, "/definitions/history_fact/properties/kind");
   expect_schema_words<record::Stage>(schema, "/definitions/skipped/properties/stage");
   expect_schema_words<record::Moment>(schema, "/definitions/invariant/properties/moment");
 }

@@ -80,6 +80,7 @@ record::Run vet_clinic() {
   record::Run run;
   run.scenario = "vet-clinic indexes";
   run.scenario_file = "scenarios/vet-clinic.yaml";
+  run.format = "plain";
   run.server = {"postgres", "15.20", "/usr/lib/postgresql/15/bin", {{"fsync", "off"}}};
   run.fixtures = {"fixtures/vet-clinic/schema.sql", "fixtures/vet-clinic/data.sql"};
   run.base_rows = 100'512;

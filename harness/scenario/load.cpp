@@ -198,9 +198,10 @@ void Loader::load_migrations(const Value& value) {
   const Value* written = &value;
   if (value.kind == Value::Kind::map) {
     const Fields fields(m_problems, value, "migrations",
-                        {"path", "format", "since", "last", "only", "since_ref"});
+                        {"path", "format", "transaction", "since", "last", "only", "since_ref"});
     written = fields.required("path");
     m_scenario.format = fields.text("format");
+    m_scenario.transaction = fields.text("transaction");
     load_selection(fields);
     if (!written) return;
   }

@@ -98,7 +98,8 @@ struct Scenario {
   std::vector<std::string> init;  ///< SQL run before the fixture: roles, extensions
   std::vector<Fixture> fixtures;
   std::string migrations_path;
-  std::string format;  ///< empty: detected
+  std::string format;       ///< empty: detected
+  std::string transaction;  ///< the shape that sides are sent in; empty: the tool's own
   Selection selection;
   std::vector<Invariant> invariants;
   std::vector<Expectation> after_up;

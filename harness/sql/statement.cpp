@@ -17,7 +17,8 @@ namespace {
 /// Follows offsets that only grow, so that a line of a million statements is not counted a million times.
 class Places {
  public:
-  explicit Places(const Source& source) : m_source(source), m_location(source.locate(0)) {}
+  Places(const Source& source, std::size_t begin)
+      : m_source(source), m_location(source.locate(begin)), m_offset(begin) {}
 
   Location at(std::size_t offset) {
     const std::string_view text = m_source.text();
@@ -36,7 +37,7 @@ class Places {
  private:
   const Source& m_source;
   Location m_location;
-  std::size_t m_offset = 0;
+  std::size_t m_offset;
 };
 
 /// Counts BEGIN ATOMIC … END of CREATE FUNCTION and CREATE PROCEDURE (PostgreSQL 14), whose semicolons end no
@@ -163,11 +164,15 @@ Token next_statement(std::string_view text, std::size_t at) {
 }  // namespace
 
 Result<std::vector<Statement>> split_statements(const Source& source) {
-  const std::string_view text = source.text();
+  return split_statements(source, 0, source.text().size());
+}
+
+Result<std::vector<Statement>> split_statements(const Source& source, std::size_t begin, std::size_t end) {
+  const std::string_view text = source.text().substr(0, end);
   std::vector<Statement> statements;
   ScannerCuts cuts(text);
-  Places places(source);
-  for (Token first = next_statement(text, 0); first.kind != TokenKind::end_of_text;) {
+  Places places(source, begin);
+  for (Token first = next_statement(text, begin); first.kind != TokenKind::end_of_text;) {
     const Walk walk = walk_statement(text, first.begin, cuts.end_of(first.begin));
     if (walk.meta_command) {
       const std::string command = meta_command_at(text, *walk.meta_command);
@@ -177,6 +182,7 @@ Result<std::vector<Statement>> split_statements(const Source& source) {
     }
     Statement statement;
     statement.text = text.substr(first.begin, walk.code_end - first.begin);
+    statement.source = &source;
     statement.offset = first.begin;
     statement.location = places.at(first.begin);
     statement.kind = kind_of(statement.text);

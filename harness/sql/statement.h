@@ -24,13 +24,16 @@ enum class StatementKind {
 
 /// One statement of a file, without its semicolon and without the white space and comments before it.
 struct Statement {
-  std::string_view text;   ///< into the Source, which must live longer
-  std::size_t offset = 0;  ///< of `text` in the Source
+  std::string_view text;           ///< into the source, which must live longer
+  const Source* source = nullptr;  ///< that it stands in
+  std::size_t offset = 0;          ///< of `text` in the source
   Location location;
   StatementKind kind = StatementKind::ordinary;
   /// For copy_from_stdin: the lines after it up to the one that is `\.`, or to the end, as psql would send
   /// them.
   std::string_view copy_data;
+  /// Statements of one part with the same number are sent in one message.
+  std::size_t message = 0;
 };
 
 /// Splits a file into statements as PostgreSQL's own scanner reads them (libpg_query), BEGIN ATOMIC bodies
@@ -39,6 +42,8 @@ struct Statement {
 /// closed (a quote, a parenthesis) is one statement up to the end of the file. A psql meta-command (a
 /// backslash outside of quotes) is a usage failure that names the tool.
 Result<std::vector<Statement>> split_statements(const Source& source);
+/// The same for bytes [begin, end) of it.
+Result<std::vector<Statement>> split_statements(const Source& source, std::size_t begin, std::size_t end);
 
 /// `-- lockkeeper: allow <rule>: <reason> [until YYYY-MM-DD]` comments of a file, in order.
 struct AllowComment {

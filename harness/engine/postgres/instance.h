@@ -19,6 +19,7 @@ class DatabaseInstance : public Instance {
  public:
   const record::ServerInfo& server() const override { return m_server; }
   void set_scale(int scale) override { m_scale = scale; }
+  void set_apart(const std::vector<std::string>& tables) override { m_state_reader.set_apart(tables); }
   Result<void> load_fixture(const std::string& path, const std::string& table) override;
   Result<void> execute(const std::string& sql, const Location& location) override;
   Result<void> analyze() override;

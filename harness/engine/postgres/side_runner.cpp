@@ -15,6 +15,7 @@ using record::SideRun;
 using record::SqlError;
 using record::StatementRecord;
 using record::TransactionShape;
+using sql::Part;
 using sql::Statement;
 using sql::StatementKind;
 using Clock = std::chrono::steady_clock;
@@ -79,6 +80,15 @@ std::string shortened(std::string_view text, std::size_t limit) {
   return std::string(text.substr(0, limit));
 }
 
+bool may_leave_traces(const sql::Script& script) {
+  for (const Part& part : script.parts) {
+    for (const auto& source : part.sources) {
+      if (postgres::may_leave_traces(source->text())) return true;
+    }
+  }
+  return false;
+}
+
 // 25001 active_sql_transaction: "… cannot run inside a transaction block"; 2D000
 // invalid_transaction_termination: COMMIT or ROLLBACK inside a procedure or DO that was called in a
 // transaction block.
@@ -104,18 +114,27 @@ class Execution {
       : m_session(session), m_request(request), m_observer(session, committed) {
     m_observer.begin_at(wal);
     m_run.side = request.side;
-    m_run.shape = request.shape;
-    m_run.shape_reason = request.shape_reason;
-    find_last_set_transaction();
+    if (request.script->parts.empty()) return;
+    m_run.shape = request.script->parts.front().shape;
+    m_run.shape_reason = request.script->parts.front().shape_reason;
   }
 
   Result<void> run();
   SideOutcome outcome() && { return {std::move(m_run), m_observer.touched()}; }
-  /// The statement that turned out not to run in a transaction, when that is why the side failed.
-  const Statement* refused() const { return m_refused; }
+  /// The statement that turned out not to run in a transaction, when that is why the side failed and it may
+  /// be tried without one.
+  const Statement* refused() const {
+    return m_part != nullptr && m_part->may_leave_transaction && runs_in_one() ? m_refused : nullptr;
+  }
 
  private:
-  void find_last_set_transaction();
+  bool runs_in_one() const { return m_part->shape == TransactionShape::one_transaction; }
+  void enter(const Part& part);
+  Result<bool> run(const Part& part);
+  Result<bool> run(const Statement& statement, std::size_t index);
+  Result<bool> open_implicit_transaction(const Statement& statement, std::size_t index);
+  Result<bool> close_implicit_transaction(const Statement& statement, std::size_t index);
+  Result<bool> keep_books();
   Result<bool> execute(const Statement& statement, std::size_t index);
   Result<bool> execute_alone(const Statement& statement, std::size_t index);
   Result<bool> execute_bare(const Statement& statement, std::size_t index);
@@ -124,26 +143,35 @@ class Execution {
   Result<void> look(std::size_t index, StatementRecord& statement);
   Result<void> finish();
   void fail(const SqlError& error, const Location& location);
-  Location end_of_file() const;
+  Location end_of_part() const;
 
   Client& m_session;
   const SideRequest& m_request;
   Observer m_observer;
   SideRun m_run;
+  const Part* m_part = nullptr;  ///< the one under way
   const Statement* m_refused = nullptr;
   std::size_t m_look_from = 0;  ///< index of the first statement after which looking is harmless
+  bool m_implicit = false;      ///< the open transaction is the one that the server makes of a message
+  bool m_booked = false;
 };
 
 /// SET TRANSACTION must stand before any query of its transaction, and a look is a query.
-void Execution::find_last_set_transaction() {
-  const auto& statements = *m_request.statements;
-  for (std::size_t index = 0; index < statements.size(); ++index) {
-    if (statements[index].kind == StatementKind::set_transaction) m_look_from = index;
+void Execution::enter(const Part& part) {
+  m_part = &part;
+  m_look_from = 0;
+  for (std::size_t index = 0; index < part.statements.size(); ++index) {
+    if (part.statements[index].kind == StatementKind::set_transaction) m_look_from = index;
   }
 }
 
-Location Execution::end_of_file() const {
-  return m_request.source->locate(m_request.source->text().size());
+/// Of a file that one side has to itself the end, else of the last statement.
+Location Execution::end_of_part() const {
+  if (m_part->statements.empty()) {
+    return m_part->sources.empty() ? Location{} : m_part->sources.back()->locate(0);
+  }
+  const Statement& last = m_part->statements.back();
+  return last.source->locate(last.offset + last.text.size());
 }
 
 void Execution::fail(const SqlError& error, const Location& location) {
@@ -171,7 +199,7 @@ Result<bool> Execution::execute(const Statement& statement, std::size_t index) {
   if (reply->error) {
     Location place = statement.location;
     if (reply->error_position > 0) {
-      place = m_request.source->locate(statement.offset +
+      place = statement.source->locate(statement.offset +
                                        byte_of_character(statement.text, reply->error_position));
     }
     fail(*reply->error, place);
@@ -244,24 +272,80 @@ Result<bool> Execution::execute_bare(const Statement& statement, std::size_t ind
   return done;
 }
 
+/// A message of several statements runs in a transaction that the server makes of it, up to a COMMIT of its
+/// own and from there on anew.
+Result<bool> Execution::open_implicit_transaction(const Statement& statement, std::size_t index) {
+  const auto& statements = m_part->statements;
+  const auto same = [&](std::size_t other) {
+    return other < statements.size() && statements[other].message == statement.message;
+  };
+  if (statement.kind == StatementKind::begin) m_implicit = false;
+  if (statement.kind == StatementKind::begin || !m_session.idle()) return true;
+  m_implicit = same(index + 1) || (index > 0 && same(index - 1));
+  return m_implicit ? control("BEGIN", statement.location) : Result<bool>(true);
+}
+
+Result<bool> Execution::close_implicit_transaction(const Statement& statement, std::size_t index) {
+  const auto& statements = m_part->statements;
+  const bool last = index + 1 == statements.size() || statements[index + 1].message != statement.message;
+  if (!last || !m_implicit || !m_session.in_transaction()) return true;
+  m_implicit = false;
+  const auto fired = before_commit(statement.location);
+  if (!fired || !*fired) return fired;
+  const auto done = control("COMMIT", statement.location);
+  m_observer.transaction_ended();
+  return done;
+}
+
+Result<bool> Execution::run(const Statement& statement, std::size_t index) {
+  auto going = open_implicit_transaction(statement, index);
+  if (!going || !*going) return going;
+  const bool bare = runs_in_one() || m_session.in_transaction();
+  going = bare ? execute_bare(statement, index) : execute_alone(statement, index);
+  if (!going || !*going) return going;
+  if (runs_in_one() && m_session.idle()) m_observer.lost_sight();
+  return close_implicit_transaction(statement, index);
+}
+
+Result<bool> Execution::run(const Part& part) {
+  enter(part);
+  Result<bool> going = true;
+  if (runs_in_one()) {
+    going = control("BEGIN", part.statements.empty() ? end_of_part() : part.statements[0].location);
+  }
+  for (std::size_t index = 0; going && *going && index < part.statements.size(); ++index) {
+    going = run(part.statements[index], index);
+  }
+  if (!going || !*going || !runs_in_one()) return going;
+  going = before_commit(end_of_part());
+  if (going && *going && &part == &m_request.script->parts.back()) going = keep_books();
+  if (going && *going) going = control("COMMIT", end_of_part());
+  m_observer.transaction_ended();
+  return going;
+}
+
+/// The tool's own note of the side: in its transaction where it has one.
+Result<bool> Execution::keep_books() {
+  if (m_booked || m_request.bookkeeping.empty()) return true;
+  m_booked = true;
+  const auto reply = m_session.send(m_request.bookkeeping, m_request.statement_timeout);
+  if (!reply) return failed(reply);
+  if (!reply->error) return true;
+  SqlError error = *reply->error;
+  error.message = "the tool cannot note in its own table that the side is done: " + error.message;
+  fail(error, end_of_part());
+  return false;
+}
+
 Result<void> Execution::run() {
   const auto start = Clock::now();
-  const auto& statements = *m_request.statements;
-  const bool in_one = m_request.shape == TransactionShape::one_transaction;
-  Result<bool> going = in_one ? control("BEGIN", statements.empty() ? end_of_file() : statements[0].location)
-                              : Result<bool>(true);
-  for (std::size_t index = 0; going && *going && index < statements.size(); ++index) {
-    going = in_one || m_session.in_transaction() ? execute_bare(statements[index], index)
-                                                 : execute_alone(statements[index], index);
-    if (in_one && going && *going && m_session.idle()) m_observer.lost_sight();
+  Result<bool> going = true;
+  for (const Part& part : m_request.script->parts) {
+    if (going && *going) going = run(part);
   }
+  if (going && *going && m_part != nullptr && !m_session.in_transaction()) going = keep_books();
   if (!going) return failed(going);
   if (m_request.observe == Observe::no) m_observer.lost_sight();
-  if (in_one && *going) {
-    going = before_commit(end_of_file());
-    if (going && *going) going = control("COMMIT", end_of_file());
-    if (!going) return failed(going);
-  }
   m_run.duration = since(start);
   return finish();
 }
@@ -329,18 +413,13 @@ Result<SideOutcome> SideRunner::run(const SideRequest& request) {
   if (!beginning) return failed(beginning);
   auto session = std::move(m_spare);
   if (const auto opened = session->ready(); !opened) return failed(opened);
-  const bool may_return = beginning->sessions_may_return && !may_leave_traces(request.source->text());
+  const bool may_return = beginning->sessions_may_return && !may_leave_traces(*request.script);
   if (!may_return) m_spare = std::make_unique<Client>(m_connection);
   Execution execution(*session, *m_observer, beginning->wal, request);
   if (const auto done = execution.run(); !done) return failed(done);
-  if (const Statement* refused = execution.refused();
-      refused != nullptr && request.shape == TransactionShape::one_transaction) {
-    SideRequest alone = request;
-    alone.shape = TransactionShape::autocommit;
-    alone.shape_reason = fmt::format("the server runs the statement at {}:{} in no transaction",
-                                     refused->location.line, refused->location.column);
+  if (const Statement* refused = execution.refused(); refused != nullptr) {
     session.reset();
-    return run(alone);
+    return run_without_transaction(request, *refused);
   }
   auto outcome = std::move(execution).outcome();
   const bool observed = request.observe == Observe::yes;
@@ -350,6 +429,19 @@ Result<SideOutcome> SideRunner::run(const SideRequest& request) {
   m_leaving = std::move(session);
   m_may_return = may_return;
   return outcome;
+}
+
+Result<SideOutcome> SideRunner::run_without_transaction(const SideRequest& request,
+                                                        const Statement& refused) {
+  sql::Script script = *request.script;
+  for (Part& part : script.parts) {
+    part.shape = TransactionShape::autocommit;
+    part.shape_reason = fmt::format("the server runs the statement at {}:{} in no transaction",
+                                    refused.location.line, refused.location.column);
+  }
+  SideRequest alone = request;
+  alone.script = &script;
+  return run(alone);
 }
 
 /// The last side's session answers for what it leaves. Where that is nothing that DISCARD ALL would not undo,

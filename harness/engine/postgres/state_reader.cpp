@@ -57,6 +57,25 @@ SharedList<TableContent> shared(std::vector<TableContent>& tables, const State* 
   return list;
 }
 
+/// Takes tables, and all that hangs on them, out of what was read.
+void leave_out(Catalog& catalog, const std::set<std::string>& tables) {
+  if (tables.empty()) return;
+  std::set<std::string> gone = tables;
+  SharedList<Object> objects;
+  objects.reserve(catalog.objects.size());
+  for (std::size_t i = 0; i < catalog.objects.size(); ++i) {
+    const Object& object = catalog.objects[i];
+    if (tables.contains(object.identity) || tables.contains(object.parent)) {
+      if (object.kind == "sequence") gone.insert(object.identity);
+    } else {
+      objects.share(catalog.objects.shared(i));
+    }
+  }
+  catalog.objects = std::move(objects);
+  std::erase_if(catalog.heaps, [&](const Heap& heap) { return gone.contains(heap.identity); });
+  std::erase_if(catalog.sequences, [&](const SequenceRow& row) { return gone.contains(row.identity); });
+}
+
 std::string name_of_piece(std::size_t piece) {
   return fmt::format("lockkeeper_catalog_{}", piece);
 }
@@ -197,6 +216,7 @@ Result<State> StateReader::read_once(const State* previous, const Touched& touch
   if (const auto session = ensure_session(); !session) return failed(session);
   auto catalog = m_session->read_catalog(previous, touched);
   if (!catalog) return failed(catalog);
+  leave_out(*catalog, m_set_apart);
   if (const auto counted = count_large_objects_as_rows(m_session->connection, *catalog); !counted)
     return failed(counted);
   State state;

@@ -16,6 +16,8 @@ class StateReader {
   explicit StateReader(std::string connection);
   ~StateReader();
 
+  /// Tables, by identity, that no state is to hold, nor what hangs on them.
+  void set_apart(const std::vector<std::string>& tables) { m_set_apart.insert(tables.begin(), tables.end()); }
   /// The catalog in one query, each table that `touched` names (or that `previous` does not have, or whose
   /// columns or types differ from it) in one pass; the others' content is taken over from `previous`.
   Result<State> read(const State* previous, const Touched& touched, const Since& earlier = {});
@@ -34,6 +36,7 @@ class StateReader {
   Result<State> read_once(const State* previous, const Touched& touched, const Since& earlier);
 
   std::string m_connection;
+  std::set<std::string> m_set_apart;
   std::unique_ptr<Session> m_session;
 };
 

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "history/faults.h"
+#include "history/pairing.h"
+#include "sql/kind.h"
 
-namespace lockkeeper::history::formats {
+namespace lockkeeper::history::formats::plain {
 
 namespace {
 
@@ -24,22 +24,6 @@ constexpr std::array<std::string_view, 3> k_our_dialects = {".postgres", ".postg
 constexpr std::array<std::string_view, 9> k_other_dialects = {".mysql",   ".mariadb",   ".sqlite",
                                                               ".sqlite3", ".cockroach", ".cockroachdb",
                                                               ".mssql",   ".sqlserver", ".oracle"};
-
-/// A file that is one side of a migration.
-struct SideFile {
-  std::string version;
-  std::string name;
-  std::string file;  ///< relative to the history's folder
-  bool dialect = false;
-};
-
-std::string path_in(const std::string& directory, const std::string& file) {
-  return (fs::path(directory) / file).string();
-}
-
-bool is_hidden(const std::string& name) {
-  return name.starts_with('.');
-}
 
 bool is_side(const Entry& entry) {
   return !entry.is_directory && !is_hidden(entry.name) &&
@@ -55,74 +39,48 @@ std::optional<std::string_view> dialect_of(std::string_view stem,
   return std::nullopt;
 }
 
-SideFile side_file(std::string_view stem, std::string file) {
-  SideFile side;
-  side.file = std::move(file);
-  if (const auto dialect = dialect_of(stem, k_our_dialects)) {
-    stem.remove_suffix(dialect->size());
-    side.dialect = true;
-  }
-  const std::size_t underscore = stem.find('_');
-  side.version = stem.substr(0, underscore);
-  if (underscore != std::string_view::npos) side.name = stem.substr(underscore + 1);
+SideFile plain_side(std::string_view stem, std::string file) {
+  const auto dialect = dialect_of(stem, k_our_dialects);
+  if (dialect) stem.remove_suffix(dialect->size());
+  SideFile side = side_file(stem, std::move(file));
+  side.preferred = dialect.has_value();
+  side.preferred_because = "is the one for PostgreSQL";
   return side;
 }
 
-/// Gathers sides by version, then pairs them.
-class Pairing {
- public:
-  Pairing(History history, NumberOrder order)
-      : m_history(std::move(history)), m_order(order), m_faults(m_history.directory) {}
+std::string reason(const sql::Statement& statement) {
+  return fmt::format("{} at {}:{}", sql::headline(statement.text), statement.location.line,
+                     statement.location.column);
+}
 
-  void leave(const std::string& file, std::string_view reason) {
-    m_history.not_taken.push_back(fmt::format("{}: {}", file, reason));
-  }
-
-  void take(bool up, SideFile side) {
-    std::map<std::string, SideFile>& sides = up ? m_ups : m_downs;
-    const auto known = sides.find(side.version);
-    if (known == sides.end()) {
-      sides.emplace(side.version, std::move(side));
+/// A file with its own BEGIN or COMMIT decides by itself; wrapped into a transaction of ours, its COMMIT
+/// would end that one, and what follows it would run without any.
+void decide_shape(sql::Part& part) {
+  part.may_leave_transaction = true;
+  for (const sql::Statement& statement : part.statements) {
+    if (statement.kind == sql::StatementKind::begin || statement.kind == sql::StatementKind::end) {
+      part.shape = record::TransactionShape::own_transactions;
+      part.shape_reason = reason(statement);
       return;
     }
-    if (known->second.dialect == side.dialect) {
-      m_faults.add(path_in(m_history.directory, side.file),
-                   fmt::format("version '{}': two migrations have it, '{}' and '{}'", side.version,
-                               known->second.file, side.file),
-                   "give one of them a version of its own");
+  }
+  for (const sql::Statement& statement : part.statements) {
+    if (statement.kind == sql::StatementKind::no_transaction) {
+      part.shape = record::TransactionShape::autocommit;
+      part.shape_reason = reason(statement);
       return;
     }
-    if (side.dialect) std::swap(known->second, side);
-    leave(side.file, fmt::format("'{}' is the one for PostgreSQL", known->second.file));
   }
+}
 
-  Result<History> finish() && {
-    for (auto& [version, up] : m_ups) {
-      Migration migration{version, up.name, path_in(m_history.directory, up.file), std::nullopt};
-      if (const auto down = m_downs.find(version); down != m_downs.end()) {
-        migration.down_path = path_in(m_history.directory, down->second.file);
-        m_downs.erase(down);
-      }
-      m_history.migrations.push_back(std::move(migration));
-    }
-    for (const auto& [version, down] : m_downs) {
-      m_faults.add(path_in(m_history.directory, down.file),
-                   fmt::format("version '{}': a down without its up", version),
-                   "add the up side, or remove the file");
-    }
-    if (!m_faults.empty()) return std::move(m_faults).failure();
-    sort_by_version(m_history.migrations, m_order);
-    std::sort(m_history.not_taken.begin(), m_history.not_taken.end());
-    return std::move(m_history);
-  }
-
- private:
-  History m_history;
-  NumberOrder m_order;
-  Faults m_faults;
-  std::map<std::string, SideFile> m_ups;
-  std::map<std::string, SideFile> m_downs;
-};
+Result<sql::Script> read_plain(const Migration& migration, record::Side side) {
+  auto source = read_source(side == record::Side::up ? migration.up_path : *migration.down_path);
+  if (!source) return failed(source);
+  auto part =
+      sql::statement_by_statement(*source, sql::all_of(**source), record::TransactionShape::one_transaction);
+  if (part) decide_shape(*part);
+  return script_of(std::move(part));
+}
 
 std::string why_not_plain(const Entry& entry) {
   if (is_hidden(entry.name)) return "hidden";
@@ -143,81 +101,94 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, ignored);
 }
 
-bool holds_a_side(const std::string& directory, const Entry& entry) {
-  const fs::path folder = fs::path(directory) / entry.name;
+bool holds_a_side(const Folder& folder, const Entry& entry) {
+  const fs::path path = folder.path_of(entry.name);
   return entry.is_directory && !is_hidden(entry.name) &&
-         (is_file(folder / "up.sql") || is_file(folder / "down.sql"));
+         (is_file(path / "up.sql") || is_file(path / "down.sql"));
 }
 
-Result<void> take_folder(Pairing& pairing, const std::string& directory, const Entry& entry) {
-  const Result<std::vector<Entry>> files = list(path_in(directory, entry.name));
+Result<void> take_folder(Pairing& pairing, const Folder& folder, const Entry& entry) {
+  const Result<std::vector<Entry>> files = list(folder.path_of(entry.name));
   if (!files) return failed(files);
   for (const Entry& file : *files) {
     const std::string relative = fmt::format("{}/{}", entry.name, file.name);
     const bool up = file.name == "up.sql";
     if (file.is_directory || (!up && file.name != "down.sql")) {
-      pairing.leave(relative, "neither up.sql nor down.sql");
+      pairing.leave_file(relative, "neither up.sql nor down.sql");
       continue;
     }
-    SideFile side = side_file(entry.name, relative);
-    side.dialect = false;
-    pairing.take(up, std::move(side));
+    pairing.take(up ? record::Side::up : record::Side::down, side_file(entry.name, relative));
   }
   return {};
 }
 
-}  // namespace
-
-bool plain_fits(const std::string&, const std::vector<Entry>& entries) {
-  return std::any_of(entries.begin(), entries.end(), is_side);
+Fit plain_fits(const Folder& folder) {
+  const auto& entries = folder.entries();
+  const auto side = std::find_if(entries.begin(), entries.end(), is_side);
+  if (side == entries.end()) return {};
+  return {Fit::How::possible, fmt::format("'{}'", side->name)};
 }
 
-Result<History> load_plain(const std::string& directory, const std::vector<Entry>& entries) {
-  Pairing pairing({directory, "plain", true, {}, {}}, NumberOrder::by_value);
-  for (const Entry& entry : entries) {
+Result<History> load_plain(const Folder& folder) {
+  Pairing pairing(folder, read_plain, [](auto& migrations) { sort_by_version(migrations); });
+  for (const Entry& entry : folder.entries()) {
     if (!is_side(entry)) {
-      pairing.leave(entry.is_directory ? entry.name + "/" : entry.name, why_not_plain(entry));
+      pairing.leave(entry, why_not_plain(entry));
       continue;
     }
     const bool up = entry.name.ends_with(k_up);
     const std::string_view stem =
         std::string_view(entry.name).substr(0, entry.name.size() - (up ? k_up : k_down).size());
     if (const auto dialect = dialect_of(stem, k_other_dialects)) {
-      pairing.leave(entry.name, fmt::format("for another dialect, {}", dialect->substr(1)));
+      pairing.leave(entry, fmt::format("for another dialect, {}", dialect->substr(1)));
       continue;
     }
-    SideFile side = side_file(stem, entry.name);
+    SideFile side = plain_side(stem, entry.name);
     if (side.version.empty()) {
-      pairing.leave(entry.name, "no version before the first '_'");
+      pairing.leave(entry, "no version before the first '_'");
       continue;
     }
-    pairing.take(up, std::move(side));
+    pairing.take(up ? record::Side::up : record::Side::down, std::move(side));
   }
   return std::move(pairing).finish();
 }
 
-bool plain_folders_fits(const std::string& directory, const std::vector<Entry>& entries) {
-  return std::any_of(entries.begin(), entries.end(),
-                     [&](const Entry& entry) { return holds_a_side(directory, entry); });
+Fit plain_folders_fits(const Folder& folder) {
+  const auto& entries = folder.entries();
+  const auto side = std::find_if(entries.begin(), entries.end(),
+                                 [&](const Entry& entry) { return holds_a_side(folder, entry); });
+  if (side == entries.end()) return {};
+  return {Fit::How::possible, fmt::format("'{}/'", side->name)};
 }
 
-Result<History> load_plain_folders(const std::string& directory, const std::vector<Entry>& entries) {
-  Pairing pairing({directory, "plain-folders", true, {}, {}}, NumberOrder::dates_as_text);
-  for (const Entry& entry : entries) {
-    const std::string shown = entry.is_directory ? entry.name + "/" : entry.name;
+Result<History> load_plain_folders(const Folder& folder) {
+  Pairing pairing(folder, read_plain,
+                  [](auto& migrations) { sort_by_version(migrations, NumberOrder::dates_as_text); });
+  for (const Entry& entry : folder.entries()) {
     if (is_hidden(entry.name)) {
-      pairing.leave(shown, "hidden");
+      pairing.leave(entry, "hidden");
     } else if (!entry.is_directory) {
-      pairing.leave(shown, "not in a folder of its own");
-    } else if (!holds_a_side(directory, entry)) {
-      pairing.leave(shown, "a folder without up.sql");
+      pairing.leave(entry, "not in a folder of its own");
+    } else if (!holds_a_side(folder, entry)) {
+      pairing.leave(entry, "a folder without up.sql");
     } else if (entry.name.starts_with('_')) {
-      pairing.leave(shown, "no version before the first '_'");
-    } else if (const Result<void> taken = take_folder(pairing, directory, entry); !taken) {
+      pairing.leave(entry, "no version before the first '_'");
+    } else if (const Result<void> taken = take_folder(pairing, folder, entry); !taken) {
       return failed(taken);
     }
   }
   return std::move(pairing).finish();
 }
 
-}  // namespace lockkeeper::history::formats
+}  // namespace
+
+Format files() {
+  return {"plain", "<version>_<name>.up.sql and <version>_<name>.down.sql", plain_fits, load_plain};
+}
+
+Format folders() {
+  return {"plain-folders", "<version>_<name>/up.sql and <version>_<name>/down.sql", plain_folders_fits,
+          load_plain_folders};
+}
+
+}  // namespace lockkeeper::history::formats::plain

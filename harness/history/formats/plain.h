@@ -13,12 +13,9 @@
 /// In `plain` a name may end in a dialect, <version>_<name>.<dialect>.up.sql: one for PostgreSQL is taken in
 /// place of the file without a dialect, others are left. Nothing is sent but the file, in one transaction
 /// where it can be.
-namespace lockkeeper::history::formats {
+namespace lockkeeper::history::formats::plain {
 
-bool plain_fits(const std::string& directory, const std::vector<Entry>& entries);
-Result<History> load_plain(const std::string& directory, const std::vector<Entry>& entries);
+Format files();
+Format folders();
 
-bool plain_folders_fits(const std::string& directory, const std::vector<Entry>& entries);
-Result<History> load_plain_folders(const std::string& directory, const std::vector<Entry>& entries);
-
-}  // namespace lockkeeper::history::formats
+}  // namespace lockkeeper::history::formats::plain

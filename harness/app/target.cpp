@@ -1,0 +1,67 @@
+#include "app/target.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "check/rule.h"
+#include "history/load.h"
+#include "scenario/load.h"
+
+namespace lockkeeper::app {
+
+namespace po = boost::program_options;
+
+namespace {
+
+Result<scenario::Selection> selection_of(const Parsed& parsed) {
+  scenario::Selection selection;
+  if (parsed.has("since")) selection.since = parsed.text("since");
+  if (parsed.has("last")) selection.last = parsed.values["last"].as<int>();
+  selection.only = parsed.texts("only");
+  if (parsed.has("since-ref")) selection.since_ref = parsed.text("since-ref");
+  const int given = int(selection.since.has_value()) + int(selection.last.has_value()) +
+                    int(!selection.only.empty()) + int(selection.since_ref.has_value());
+  if (given > 1)
+    return failed(FailureKind::usage, "--since, --last, --only and --since-ref exclude each other");
+  if (selection.last && *selection.last < 1)
+    return failed(FailureKind::usage, "--last takes a number from 1 up");
+  return selection;
+}
+
+}  // namespace
+
+po::options_description selection_options() {
+  po::options_description options("what is on trial (default: what the scenario says, else all)");
+  options.add_options()("since", po::value<std::string>()->value_name("VERSION"),
+                        "this version and all after it")("last", po::value<int>()->value_name("N"),
+                                                         "the last N migrations")(
+      "only", po::value<std::vector<std::string>>()->value_name("VERSION"), "this version (may be repeated)")(
+      "since-ref", po::value<std::string>()->value_name("REF"), "what this git ref does not have");
+  return options;
+}
+
+po::options_description history_options() {
+  po::options_description options("how the history is read");
+  options.add_options()("format", po::value<std::string>()->value_name("NAME"),
+                        "its format (default: detected; lockkeeper history --formats lists them)")(
+      "transaction", po::value<std::string>()->value_name("SHAPE"),
+      "send sides in another shape than their tool does: per-migration, all, statement or file");
+  return options;
+}
+
+Result<scenario::Scenario> target_of(const std::string& target, const Parsed& parsed) {
+  const auto selection = selection_of(parsed);
+  if (!selection) return failed(selection);
+  std::error_code error;
+  auto scenario = std::filesystem::is_directory(target, error)
+                      ? Result<scenario::Scenario>(scenario::for_directory(target))
+                      : scenario::load(target, check::rule_ids());
+  if (!scenario) return scenario;
+  if (!selection->empty()) scenario->selection = *selection;
+  if (parsed.has("format")) scenario->format = parsed.text("format");
+  if (parsed.has("transaction")) scenario->transaction = parsed.text("transaction");
+  if (const auto shape = history::transaction_named(scenario->transaction); !shape) return failed(shape);
+  return scenario;
+}
+
+}  // namespace lockkeeper::app

@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "history/format.h"
+
+namespace lockkeeper::history {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t k_head_bytes = 65536;
+
+/// The first bytes of a regular file; a pipe is left alone.
+std::string head_of(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return {};
+  std::string text(k_head_bytes, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  return text;
+}
+
+bool may_hold_sections(const Entry& entry) {
+  const std::string& name = entry.name;
+  return !entry.is_directory && name.ends_with(".sql") && !name.starts_with('.') &&
+         !name.ends_with(".up.sql") && !name.ends_with(".down.sql");
+}
+
+bool has_line(std::string_view text, std::string_view marker) {
+  for (std::size_t at = text.find(marker); at != std::string_view::npos; at = text.find(marker, at + 1)) {
+    std::size_t line = at;
+    while (line > 0 && (text[line - 1] == ' ' || text[line - 1] == '\t')) --line;
+    constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
+    if (line == 0 || text[line - 1] == '\n' || text.substr(0, line) == k_byte_order_mark) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<std::vector<Entry>> list(const std::string& directory) {
+  std::vector<Entry> entries;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
+    std::error_code ignored;
+    entries.push_back({at->path().filename().string(), at->is_directory(ignored)});
+  }
+  if (error) {
+    return failed(FailureKind::usage, fmt::format("migrations '{}': {}", directory, error.message()),
+                  "name a folder that holds migrations and can be read");
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  return entries;
+}
+
+Result<Folder> Folder::open(const std::string& directory) {
+  auto entries = list(directory);
+  if (!entries) return failed(entries);
+  Folder folder;
+  folder.m_path = directory;
+  folder.m_entries = std::move(*entries);
+  return folder;
+}
+
+std::string Folder::path_of(std::string_view name) const {
+  return (fs::path(m_path) / name).string();
+}
+
+bool Folder::has(std::string_view name) const {
+  return std::any_of(m_entries.begin(), m_entries.end(),
+                     [&](const Entry& entry) { return entry.name == name; });
+}
+
+const std::vector<Folder::Head>& Folder::heads() const {
+  if (m_heads) return *m_heads;
+  m_heads = std::make_shared<std::vector<Head>>();
+  for (const Entry& entry : m_entries) {
+    if (may_hold_sections(entry)) m_heads->push_back({entry.name, lower(head_of(path_of(entry.name)))});
+  }
+  return *m_heads;
+}
+
+std::string Folder::first_with_line(std::string_view marker) const {
+  const std::string wanted = lower(marker);
+  for (const Head& head : heads()) {
+    if (has_line(head.text, wanted)) return head.name;
+  }
+  return {};
+}
+
+std::optional<std::string> Folder::above(const std::string& name) const {
+  std::error_code error;
+  fs::path at = fs::weakly_canonical(fs::absolute(m_path, error), error);
+  while (!error && !at.empty()) {
+    if (fs::is_regular_file(at / name, error)) return (at / name).string();
+    if (fs::exists(at / ".git", error) || at == at.root_path()) break;
+    at = at.parent_path();
+  }
+  return std::nullopt;
+}
+
+}  // namespace lockkeeper::history

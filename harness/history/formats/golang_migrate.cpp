@@ -1,0 +1,104 @@
+#include "history/formats/golang_migrate.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "history/pairing.h"
+
+namespace lockkeeper::history::formats::golang_migrate {
+
+namespace {
+
+struct Named {
+  record::Side side = record::Side::up;
+  SideFile file;
+  bool is_sql = false;
+};
+
+/// ^([0-9]+)_(.*)\.(down|up)\.(.*)$, the groups greedy as Go takes them.
+std::optional<Named> parse(const std::string& file) {
+  const std::size_t digits = file.find_first_not_of("0123456789");
+  if (digits == 0 || digits == std::string::npos || file[digits] != '_') return std::nullopt;
+  const std::size_t up = file.rfind(".up.");
+  const std::size_t down = file.rfind(".down.");
+  const bool is_up = up != std::string::npos && (down == std::string::npos || up > down);
+  const std::size_t at = is_up ? up : down;
+  if (at == std::string::npos || at <= digits) return std::nullopt;
+  Named named;
+  named.side = is_up ? record::Side::up : record::Side::down;
+  named.file = {file.substr(0, digits), file.substr(digits + 1, at - digits - 1), file, false, ""};
+  named.is_sql = file.ends_with(".sql");
+  return named;
+}
+
+Result<sql::Script> read_golang_migrate(const Migration& migration, record::Side side) {
+  auto source = read_source(side == record::Side::up ? migration.up_path : *migration.down_path);
+  if (!source) return failed(source);
+  return script_of(sql::as_one_message(*source, sql::all_of(**source), record::TransactionShape::autocommit,
+                                       "golang-migrate"));
+}
+
+constexpr std::string_view k_create =
+    "CREATE TABLE IF NOT EXISTS public.schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean "
+    "NOT NULL)";
+
+/// A down leaves the version before it, the first one nothing.
+std::shared_ptr<const Bookkeeping> bookkeeping(const std::vector<Migration>& migrations) {
+  std::map<std::string, std::string> previous;
+  for (std::size_t i = 0; i < migrations.size(); ++i) {
+    previous[migrations[i].version] = i == 0 ? "" : migrations[i - 1].version;
+  }
+  auto books = std::make_shared<Bookkeeping>();
+  books->tables = {"public.schema_migrations"};
+  books->create = k_create;
+  books->note = [previous = std::move(previous)](const Migration& migration, record::Side side) {
+    const std::string version = side == record::Side::up ? migration.version : previous.at(migration.version);
+    std::string note = "TRUNCATE public.schema_migrations";
+    if (!version.empty())
+      note += fmt::format("; INSERT INTO public.schema_migrations VALUES ({}, false)", version);
+    return note;
+  };
+  return books;
+}
+
+Fit fits(const Folder& folder) {
+  const auto& entries = folder.entries();
+  const auto fitting = [](const Entry& entry) {
+    return !entry.is_directory && parse(entry.name).has_value();
+  };
+  if (std::none_of(entries.begin(), entries.end(), fitting)) return {};
+  const auto module = folder.above("go.mod");
+  const auto text = module ? read_file(*module) : Result<std::string>("");
+  if (text && text->find("github.com/golang-migrate/migrate") != std::string::npos) {
+    return {Fit::How::sure, fmt::format("{} requires golang-migrate", *module)};
+  }
+  return {Fit::How::if_named, ""};
+}
+
+Result<History> load(const Folder& folder) {
+  Pairing pairing(folder, read_golang_migrate, [](auto& migrations) { sort_by_version(migrations); });
+  for (const Entry& entry : folder.entries()) {
+    auto named = entry.is_directory ? std::nullopt : parse(entry.name);
+    if (!named) {
+      pairing.leave(entry, entry.is_directory ? "a folder" : "not named <number>_<name>.up.sql or .down.sql");
+    } else if (!named->is_sql) {
+      pairing.leave(entry, "golang-migrate takes it, but it is no .sql file");
+    } else {
+      pairing.take(named->side, std::move(named->file));
+    }
+  }
+  auto history = std::move(pairing).finish();
+  if (history) history->bookkeeping = bookkeeping(history->migrations);
+  return history;
+}
+
+}  // namespace
+
+Format format() {
+  return {"golang-migrate", "<number>_<name>.up.sql and <number>_<name>.down.sql", fits, load};
+}
+
+}  // namespace lockkeeper::history::formats::golang_migrate

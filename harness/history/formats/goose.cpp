@@ -1,0 +1,290 @@
+#include "history/formats/goose.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "history/lines.h"
+#include "history/sections.h"
+
+namespace lockkeeper::history::formats::goose {
+
+namespace {
+
+using record::Side;
+
+/// "Up" of `-- +goose Up`, in lower case; empty for any other line.
+std::string annotation(std::string_view line) {
+  line = stripped(line);
+  if (!line.starts_with("--")) return {};
+  line = stripped(line.substr(2));
+  if (!lower(line.substr(0, 6)).starts_with("+goose")) return {};
+  return lower(stripped(line.substr(6)));
+}
+
+/// The last word before a comment ends in a semicolon.
+bool ends_statement(std::string_view line) {
+  std::string_view last;
+  for (std::size_t at = 0; at < line.size();) {
+    const std::size_t begin = line.find_first_not_of(" \t", at);
+    if (begin == std::string_view::npos) break;
+    const std::size_t end = std::min(line.find_first_of(" \t", begin), line.size());
+    const std::string_view word = line.substr(begin, end - begin);
+    if (word.starts_with("--")) break;
+    last = word;
+    at = end;
+  }
+  return last.ends_with(';');
+}
+
+/// What goose's parser makes of a file.
+struct Parsed {
+  int up_line = 0;
+  int down_line = 0;
+  bool no_transaction = false;
+  int no_transaction_line = 0;
+  bool substitutes = false;
+  std::vector<sql::Piece> up;
+  std::vector<sql::Piece> down;
+};
+
+/// goose's own state machine over lines (internal/sqlparser/parser.go).
+class Parser {
+ public:
+  explicit Parser(const sql::Source& source) : m_source(source) {}
+
+  Result<Parsed> parse();
+
+ private:
+  enum class State { start, side, block };
+
+  Result<void> take_annotation(const std::string& what, const Line& line);
+  Result<void> take_code(const Line& line);
+  Result<void> begin_side(int& where, int other, const Line& line);
+  Result<void> end_block(const Line& line);
+  void end_statement(std::size_t end);
+  bool in_statement() const { return m_begin.has_value(); }
+  tl::unexpected<Failure> refused(std::string_view cause, int line) const {
+    return failed(FailureKind::usage, fmt::format("goose refuses '{}': {}", m_source.path(), cause),
+                  "a migration is '-- +goose Up', statements that end their line with ';' or stand between "
+                  "'-- +goose StatementBegin' and 'StatementEnd', '-- +goose Down', the same",
+                  Location{m_source.path(), line, 1});
+  }
+
+  const sql::Source& m_source;
+  Parsed m_parsed;
+  State m_state = State::start;
+  Side m_side = Side::up;
+  std::optional<std::size_t> m_begin;  ///< of the statement under way
+  int m_begin_line = 0;
+};
+
+void Parser::end_statement(std::size_t end) {
+  auto& pieces = m_side == Side::up ? m_parsed.up : m_parsed.down;
+  if (m_begin) pieces.emplace_back(*m_begin, end);
+  m_begin.reset();
+}
+
+Result<void> Parser::begin_side(int& where, int other, const Line& line) {
+  if (where > 0) return refused("the same section begins twice", line.number);
+  if (m_state == State::block) return refused("StatementEnd is missing", line.number);
+  if (in_statement())
+    return refused("the statement before has no semicolon at the end of its line", m_begin_line);
+  const bool down = &where == &m_parsed.down_line;
+  if (down && other == 0) return refused("'-- +goose Down' stands before '-- +goose Up'", line.number);
+  where = line.number;
+  m_side = down ? Side::down : Side::up;
+  m_state = State::side;
+  return {};
+}
+
+Result<void> Parser::end_block(const Line& line) {
+  if (m_state != State::block) return refused("StatementEnd without StatementBegin", line.number);
+  m_state = State::side;
+  end_statement(line.begin);
+  return {};
+}
+
+Result<void> Parser::take_annotation(const std::string& what, const Line& line) {
+  if (what == "up") return begin_side(m_parsed.up_line, m_parsed.down_line, line);
+  if (what == "down") return begin_side(m_parsed.down_line, m_parsed.up_line, line);
+  if (what == "statementend") return end_block(line);
+  if (what == "statementbegin") {
+    if (m_state != State::side) return refused("StatementBegin stands outside of a section", line.number);
+    m_state = State::block;
+    return {};
+  }
+  if (what == "no transaction") {
+    m_parsed.no_transaction = true;
+    m_parsed.no_transaction_line = line.number;
+    return {};
+  }
+  if (what == "envsub on" || what == "envsub off") {
+    m_parsed.substitutes = m_parsed.substitutes || what == "envsub on";
+    return {};
+  }
+  return refused(fmt::format("unknown annotation '+goose {}'", abridged(what, 40)), line.number);
+}
+
+Result<void> Parser::take_code(const Line& line) {
+  if (stripped(line.text).empty()) return {};
+  const bool comment = stripped(line.text).starts_with("--");
+  if (comment && m_state != State::block) return {};
+  if (m_state == State::start) return refused("a statement stands before '-- +goose Up'", line.number);
+  if (!in_statement()) {
+    m_begin = line.begin;
+    m_begin_line = line.number;
+  }
+  if (m_state == State::side && ends_statement(line.text)) end_statement(line.next);
+  return {};
+}
+
+Result<Parsed> Parser::parse() {
+  Lines lines(m_source.text());
+  while (lines.next()) {
+    const Line& line = lines.line();
+    const std::string what = annotation(line.text);
+    const auto taken = what.empty() ? take_code(line) : take_annotation(what, line);
+    if (!taken) return failed(taken);
+  }
+  if (m_parsed.up_line == 0) return refused("it has no '-- +goose Up'", 1);
+  if (m_state == State::block) return refused("StatementEnd is missing", m_begin_line);
+  if (in_statement())
+    return refused("the last statement has no semicolon at the end of its line", m_begin_line);
+  return std::move(m_parsed);
+}
+
+/// The value of NAME, NAME:-default, NAME-default as mfridman/interpolate has it; none: empty text.
+std::string value_of(std::string_view expression) {
+  const std::size_t dash = expression.find('-');
+  const bool colon = dash != std::string_view::npos && dash > 0 && expression[dash - 1] == ':';
+  const std::string name(expression.substr(0, colon ? dash - 1 : dash));
+  const char* value = std::getenv(name.c_str());
+  if (value != nullptr && (!colon || *value != '\0')) return value;
+  return dash == std::string_view::npos ? "" : std::string(expression.substr(dash + 1));
+}
+
+/// A line with $NAME and ${NAME} put in; $$ and what is no name stay.
+std::string substituted(std::string_view line) {
+  const auto is_name = [](char c) {
+    return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  };
+  std::string result;
+  for (std::size_t at = 0; at < line.size();) {
+    const std::string_view rest = line.substr(at);
+    if (rest.starts_with("$$")) {
+      result += "$$";
+      at += 2;
+    } else if (const std::size_t close = rest.find('}'); rest.starts_with("${") && close != rest.npos) {
+      result += value_of(rest.substr(2, close - 2));
+      at += close + 1;
+    } else if (rest.size() > 1 && rest[0] == '$' && is_name(rest[1]) && !(rest[1] >= '0' && rest[1] <= '9')) {
+      std::size_t end = 1;
+      while (end < rest.size() && is_name(rest[end])) ++end;
+      result += value_of(rest.substr(1, end - 1));
+      at += end;
+    } else {
+      result += line[at++];
+    }
+  }
+  return result;
+}
+
+/// The text with the environment put in between ENVSUB ON and OFF.
+std::string with_environment(std::string_view text) {
+  std::string result;
+  bool on = false;
+  Lines lines(text);
+  while (lines.next()) {
+    const Line& line = lines.line();
+    const std::string what = annotation(line.text);
+    if (what == "envsub on") on = true;
+    if (what == "envsub off") on = false;
+    const std::string_view whole = text.substr(line.begin, line.next - line.begin);
+    result += on && what.empty() ? substituted(whole) : std::string(whole);
+  }
+  return result;
+}
+
+Result<Sections> find_sections(const sql::Source& source) {
+  const auto parsed = Parser(source).parse();
+  if (!parsed) return failed(parsed);
+  return Sections{parsed->up_line, parsed->down_line};
+}
+
+Result<sql::Script> read_goose(const Migration& migration, Side side) {
+  auto source = read_source(migration.up_path);
+  if (!source) return failed(source);
+  auto parsed = Parser(**source).parse();
+  if (!parsed) return failed(parsed);
+  if (parsed->substitutes) {
+    auto text = sql::Source::from_text(migration.up_path, with_environment((*source)->text()));
+    if (!text) return failed(text);
+    *source = std::make_shared<const sql::Source>(std::move(*text));
+    parsed = Parser(**source).parse();
+    if (!parsed) return failed(parsed);
+  }
+  const auto shape = parsed->no_transaction ? record::TransactionShape::autocommit
+                                            : record::TransactionShape::one_transaction;
+  auto part = sql::as_messages(*source, side == Side::up ? parsed->up : parsed->down, shape);
+  if (part && parsed->no_transaction)
+    part->shape_reason = fmt::format("-- +goose NO TRANSACTION at {}:1", parsed->no_transaction_line);
+  return script_of(std::move(part));
+}
+
+std::shared_ptr<const Bookkeeping> bookkeeping() {
+  auto books = std::make_shared<Bookkeeping>();
+  books->tables = {"public.goose_db_version"};
+  books->create =
+      "CREATE TABLE IF NOT EXISTS public.goose_db_version (id integer PRIMARY KEY GENERATED BY DEFAULT AS "
+      "IDENTITY, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp NOT NULL DEFAULT "
+      "now()); INSERT INTO public.goose_db_version (version_id, is_applied) SELECT 0, true WHERE NOT EXISTS "
+      "(SELECT FROM public.goose_db_version)";
+  books->note = [](const Migration& migration, Side side) {
+    return side == Side::up
+               ? fmt::format("INSERT INTO public.goose_db_version (version_id, is_applied) VALUES ({}, true)",
+                             migration.version)
+               : fmt::format("DELETE FROM public.goose_db_version WHERE version_id = {}", migration.version);
+  };
+  return books;
+}
+
+Fit fits(const Folder& folder) {
+  const std::string file = folder.first_with_line("-- +goose up");
+  if (file.empty()) return {};
+  return {Fit::How::sure, fmt::format("'-- +goose Up' in {}", file)};
+}
+
+Result<History> load(const Folder& folder) {
+  SectionedHistory history(folder, read_goose, find_sections);
+  for (const Entry& entry : folder.entries()) {
+    NumberedFile numbered = numbered_file(entry.name);
+    if (entry.is_directory) {
+      history.leave(entry, "a folder");
+    } else if (entry.name.ends_with(".go") && !numbered.version.empty() &&
+               !entry.name.ends_with("_test.go")) {
+      history.leave(entry, "a migration in Go, which only the project's own program can run");
+    } else if (!entry.name.ends_with(".sql")) {
+      history.leave(entry, "not a .sql file");
+    } else if (numbered.version.empty() || entry.name.find('_') == std::string::npos) {
+      history.leave(entry, "not named <number>_<name>.sql");
+    } else {
+      history.take(entry, std::move(numbered));
+    }
+  }
+  auto loaded =
+      std::move(history).finish([](std::vector<Migration>& migrations) { sort_by_version(migrations); });
+  if (loaded) loaded->bookkeeping = bookkeeping();
+  return loaded;
+}
+
+}  // namespace
+
+Format format() {
+  return {"goose", "<number>_<name>.sql with '-- +goose Up'", fits, load};
+}
+
+}  // namespace lockkeeper::history::formats::goose

@@ -1,0 +1,86 @@
+#include "history/pairing.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace lockkeeper::history {
+
+SideFile side_file(std::string_view stem, std::string file, char separator) {
+  SideFile side;
+  side.file = std::move(file);
+  const std::size_t at = stem.find(separator);
+  side.version = stem.substr(0, at);
+  if (at != std::string_view::npos) side.name = stem.substr(at + 1);
+  return side;
+}
+
+std::string left_file(const Entry& entry, std::string_view reason) {
+  return fmt::format("{}{}: {}", entry.name, entry.is_directory ? "/" : "", reason);
+}
+
+bool is_hidden(const std::string& name) {
+  return name.starts_with('.');
+}
+
+Pairing::Pairing(const Folder& folder, Read read, Order order)
+    : m_read(read), m_order(std::move(order)), m_faults(folder.path()) {
+  m_history.directory = folder.path();
+}
+
+std::string Pairing::path_of(const std::string& file) const {
+  return (std::filesystem::path(m_history.directory) / file).string();
+}
+
+void Pairing::leave(const Entry& entry, std::string_view reason) {
+  m_history.not_taken.push_back(left_file(entry, reason));
+}
+
+void Pairing::leave_file(const std::string& file, std::string_view reason) {
+  m_history.not_taken.push_back(fmt::format("{}: {}", file, reason));
+}
+
+void Pairing::take(record::Side side, SideFile file) {
+  std::map<std::string, SideFile>& sides = side == record::Side::up ? m_ups : m_downs;
+  const auto known = sides.find(file.version);
+  if (known == sides.end()) {
+    sides.emplace(file.version, std::move(file));
+    return;
+  }
+  if (known->second.preferred == file.preferred) {
+    m_faults.add(path_of(file.file),
+                 fmt::format("version '{}': two migrations have it, '{}' and '{}'", file.version,
+                             known->second.file, file.file),
+                 "give one of them a version of its own");
+    return;
+  }
+  if (file.preferred) std::swap(known->second, file);
+  leave_file(file.file, fmt::format("'{}' {}", known->second.file, known->second.preferred_because));
+}
+
+Result<History> Pairing::finish() && {
+  for (auto& [version, up] : m_ups) {
+    Migration migration;
+    migration.version = version;
+    migration.name = up.name;
+    migration.up_path = path_of(up.file);
+    migration.read = m_read;
+    if (const auto down = m_downs.find(version); down != m_downs.end()) {
+      migration.down_path = path_of(down->second.file);
+      m_downs.erase(down);
+    }
+    m_history.migrations.push_back(std::move(migration));
+  }
+  for (const auto& [version, down] : m_downs) {
+    m_faults.add(path_of(down.file), fmt::format("version '{}': a down without its up", version),
+                 "add the up side, or remove the file");
+  }
+  if (!m_faults.empty()) return std::move(m_faults).failure();
+  m_order(m_history.migrations);
+  std::sort(m_history.not_taken.begin(), m_history.not_taken.end());
+  return std::move(m_history);
+}
+
+}  // namespace lockkeeper::history
