@@ -79,8 +79,9 @@ Result<void> print_history(const std::string& target, const Parsed& parsed) {
   if (!scenario) return failed(scenario);
   const auto transaction = history::transaction_named(scenario->transaction);
   if (!transaction) return failed(transaction);
-  const auto history = history::load(scenario->migrations_path, scenario->format, *transaction);
+  const auto history = history::look(scenario->migrations_path, scenario->format, *transaction);
   if (!history) return failed(history);
+  if (history->refused) return tl::unexpected<Failure>(*history->refused);
   const auto trial = history::select(*history, scenario->selection);
   if (!trial) return failed(trial);
   const auto count = static_cast<std::int64_t>(history->migrations.size());
@@ -90,6 +91,11 @@ Result<void> print_history(const std::string& target, const Parsed& parsed) {
   if (history->all_in_one) fmt::print("  all that is pending runs in one transaction\n");
   if (history->bookkeeping) fmt::print("  kept in {}\n", join(history->bookkeeping->tables, ", "));
   print_migrations(*history, *trial);
+  for (const auto* facts : {&history->facts, &trial->facts}) {
+    for (const record::HistoryFact& fact : *facts) {
+      fmt::print("  {}: {}: {}\n", to_string(fact.location), fact.migration, fact.detail);
+    }
+  }
   print_left(*history, parsed.has("verbose"));
   return {};
 }

@@ -19,10 +19,14 @@ Result<scenario::Selection> selection_of(const Parsed& parsed) {
   if (parsed.has("last")) selection.last = parsed.values["last"].as<int>();
   selection.only = parsed.texts("only");
   if (parsed.has("since-ref")) selection.since_ref = parsed.text("since-ref");
+  if (parsed.has("since-folder")) selection.since_folder = parsed.text("since-folder");
   const int given = int(selection.since.has_value()) + int(selection.last.has_value()) +
-                    int(!selection.only.empty()) + int(selection.since_ref.has_value());
-  if (given > 1)
-    return failed(FailureKind::usage, "--since, --last, --only and --since-ref exclude each other");
+                    int(!selection.only.empty()) + int(selection.since_ref.has_value()) +
+                    int(selection.since_folder.has_value());
+  if (given > 1) {
+    return failed(FailureKind::usage,
+                  "--since, --last, --only, --since-ref and --since-folder exclude each other");
+  }
   if (selection.last && *selection.last < 1)
     return failed(FailureKind::usage, "--last takes a number from 1 up");
   return selection;
@@ -36,7 +40,9 @@ po::options_description selection_options() {
                         "this version and all after it")("last", po::value<int>()->value_name("N"),
                                                          "the last N migrations")(
       "only", po::value<std::vector<std::string>>()->value_name("VERSION"), "this version (may be repeated)")(
-      "since-ref", po::value<std::string>()->value_name("REF"), "what this git ref does not have");
+      "since-ref", po::value<std::string>()->value_name("REF"), "what this git ref does not have")(
+      "since-folder", po::value<std::string>()->value_name("DIR"),
+      "what this folder does not have: the history as it is in production");
   return options;
 }
 

@@ -55,13 +55,30 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
 
 enum class Memory { no, yes };
 
+/// What the files alone tell, where there is nothing to rehearse.
+record::Run unrehearsed(const Unit& unit, const history::History& history,
+                        const std::vector<record::HistoryFact>& facts, std::optional<Failure> failure) {
+  record::Run run;
+  run.scenario = unit.scenario.name;
+  run.scenario_file = unit.scenario.file.empty() ? unit.target : unit.scenario.file;
+  run.format = history.format;
+  run.not_taken = history.not_taken;
+  run.history_facts = history.facts;
+  run.history_facts.insert(run.history_facts.end(), facts.begin(), facts.end());
+  run.chain.skipped_reason = "nothing was rehearsed";
+  run.failure = std::move(failure);
+  return run;
+}
+
 Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, Memory memory) {
   const auto transaction = history::transaction_named(unit.scenario.transaction);
   if (!transaction) return failed(transaction);
-  const auto history = history::load(unit.scenario.migrations_path, unit.scenario.format, *transaction);
+  const auto history = history::look(unit.scenario.migrations_path, unit.scenario.format, *transaction);
   if (!history) return failed(history);
+  if (history->refused) return unrehearsed(unit, *history, {}, history->refused);
   const auto trial = history::select(*history, unit.scenario.selection);
   if (!trial) return failed(trial);
+  if (trial->judged.empty()) return unrehearsed(unit, *history, trial->facts, std::nullopt);
   const auto directory = RunDirectory::create(context.store->directory() / "runs");
   if (!directory) return failed(directory);
   const bool may = memory == Memory::yes && !context.options.has("keep");

@@ -145,9 +145,9 @@ bool owner_lives(const fs::path& directory) {
 }
 
 /// A child that the dead run had forked and that has not come to its exec yet still holds the lock for a
-/// moment.
+/// moment, a long one where the processors are busy.
 std::optional<FileLock> lock_of_dead_run(const fs::path& directory) {
-  const auto until = Clock::now() + std::chrono::seconds(2);
+  const auto until = Clock::now() + std::chrono::seconds(10);
   while (true) {
     auto lock = FileLock::open(directory / k_lock, LOCK_EX | LOCK_NB, 0);
     if (lock || owner_lives(directory) || Clock::now() > until) return lock;

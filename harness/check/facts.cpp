@@ -57,4 +57,18 @@ void report_facts(const record::Run& run, const Rule& rule, record::SchemaFactKi
   }
 }
 
+void report_history(const record::Run& run, const Rule& rule,
+                    std::initializer_list<record::HistoryFactKind> kinds,
+                    std::string (*message)(const record::HistoryFact&),
+                    std::vector<record::Finding>& findings) {
+  for (const record::HistoryFact& fact : run.history_facts) {
+    if (std::find(kinds.begin(), kinds.end(), fact.kind) == kinds.end()) continue;
+    record::Finding finding = finding_of(rule, message(fact));
+    finding.migration = fact.migration;
+    finding.location = fact.location;
+    if (!fact.consequence.empty()) finding.evidence.push_back(fact.consequence);
+    findings.push_back(std::move(finding));
+  }
+}
+
 }  // namespace lockkeeper::check

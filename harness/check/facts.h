@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -12,5 +13,12 @@ namespace lockkeeper::check {
 /// what was so before under another name is told once, where it began.
 void report_facts(const record::Run& run, const Rule& rule, record::SchemaFactKind kind,
                   std::string (*message)(const record::SchemaFact&), std::vector<record::Finding>& findings);
+
+/// One finding for each fact of these kinds about the history's files, at its place, with what the tool does
+/// then as evidence.
+void report_history(const record::Run& run, const Rule& rule,
+                    std::initializer_list<record::HistoryFactKind> kinds,
+                    std::string (*message)(const record::HistoryFact&),
+                    std::vector<record::Finding>& findings);
 
 }  // namespace lockkeeper::check

@@ -39,6 +39,12 @@ std::span<const Rule> all_rules() {
       k_index_not_used,
       k_query_slower,
       k_claim_not_met,
+      // history
+      k_version_duplicate,
+      k_version_out_of_order,
+      k_several_heads,
+      k_parent_missing,
+      k_history_edited,
       // expectations
       k_invariant_broken,
       k_expectation_not_met,

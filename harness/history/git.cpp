@@ -4,6 +4,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -60,8 +64,8 @@ class Pipe {
   bool m_ok = false;
 };
 
-/// The environment without what a git hook sets for its own repository.
-std::vector<std::string> environment() {
+/// The environment without what a git hook sets for its own repository; `index` names an index file to use.
+std::vector<std::string> environment(const std::string& index) {
   std::vector<std::string> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view variable = *entry;
@@ -69,6 +73,7 @@ std::vector<std::string> environment() {
   }
   kept.emplace_back("LC_ALL=C");
   kept.emplace_back("GIT_OPTIONAL_LOCKS=0");
+  if (!index.empty()) kept.push_back("GIT_INDEX_FILE=" + index);
   return kept;
 }
 
@@ -79,8 +84,9 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
-Result<pid_t> start(std::vector<std::string> arguments, const Pipe& out, const Pipe& err) {
-  std::vector<std::string> variables = environment();
+Result<pid_t> start(std::vector<std::string> arguments, const std::string& index, const Pipe& out,
+                    const Pipe& err) {
+  std::vector<std::string> variables = environment(index);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -114,7 +120,8 @@ bool read_all(Pipe& out, Pipe& err, Answer& answer) {
   return true;
 }
 
-Result<Answer> run_git(const std::string& directory, const std::vector<std::string>& arguments) {
+Result<Answer> run_git(const std::string& directory, const std::vector<std::string>& arguments,
+                       const std::string& index = {}) {
   Pipe out;
   Pipe err;
   if (!out.ok() || !err.ok()) {
@@ -125,7 +132,7 @@ Result<Answer> run_git(const std::string& directory, const std::vector<std::stri
   std::vector<std::string> whole = {"git", "-c",     "safe.directory=*", "-c", "core.fsmonitor=false",
                                     "-C",  directory};
   whole.insert(whole.end(), arguments.begin(), arguments.end());
-  const Result<pid_t> child = start(std::move(whole), out, err);
+  const Result<pid_t> child = start(std::move(whole), index, out, err);
   if (!child) return failed(child);
   out.close_end(1);
   err.close_end(1);
@@ -166,21 +173,62 @@ Result<std::string> tree_of(const std::string& directory, const std::string& ref
 
 }  // namespace
 
-Result<std::set<std::string>> files_in_ref(const std::string& directory, const std::string& ref) {
+namespace {
+
+/// What git says, a line; a usage failure where it refuses.
+Result<std::string> ask_git(const std::string& directory, const std::vector<std::string>& arguments,
+                            const std::string& what, const std::string& index = {}) {
+  const auto answer = run_git(directory, arguments, index);
+  if (!answer) return failed(answer);
+  if (answer->status == 0) return first_line(answer->out);
+  return failed(FailureKind::usage, fmt::format("{}: {}", what, first_line(answer->err)));
+}
+
+}  // namespace
+
+Checkout::Checkout(std::filesystem::path path) : m_path(std::move(path)) {}
+
+Checkout::Checkout(Checkout&& other) noexcept : m_path(std::exchange(other.m_path, {})) {}
+
+Checkout::~Checkout() {
+  std::error_code ignored;
+  if (!m_path.empty()) std::filesystem::remove_all(m_path, ignored);
+}
+
+std::string Checkout::folder() const {
+  return (m_path / "tree").string();
+}
+
+Result<Checkout> Checkout::of(const std::string& directory, const std::string& ref) {
+  const std::string what = fmt::format("git ref '{}'", ref);
   const Result<std::string> tree = tree_of(directory, ref);
   if (!tree) return failed(tree);
-  // Below the top of the repository, ls-tree lists the folder it stands in, by paths relative to it; so the
-  // tree must be that of the whole ref.
-  const auto answer = run_git(directory, {"ls-tree", "-r", "-z", "--name-only", *tree});
-  if (!answer) return failed(answer);
-  if (answer->status != 0) {
-    return failed(FailureKind::usage, fmt::format("git ref '{}': {}", ref, first_line(answer->err)));
+  const auto prefix = ask_git(directory, {"rev-parse", "--show-prefix"}, what);
+  if (!prefix) return failed(prefix);
+  const auto repository = ask_git(directory, {"rev-parse", "--absolute-git-dir"}, what);
+  if (!repository) return failed(repository);
+  std::string pattern = (std::filesystem::temp_directory_path() / "lockkeeper-base-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) {
+    return failed(FailureKind::environment,
+                  fmt::format("cannot make a folder '{}': {}", pattern, std::strerror(errno)));
   }
-  std::set<std::string> files;
-  for (std::string& file : split(answer->out, '\0')) {
-    if (!file.empty()) files.insert(std::move(file));
-  }
-  return files;
+  Checkout checkout{std::filesystem::path(pattern)};
+  std::filesystem::create_directory(checkout.folder());
+  // An index of our own: that of the user's repository stays as it is.
+  const std::string index = (checkout.m_path / "index").string();
+  const std::string subtree = prefix->empty() ? *tree : fmt::format("{}:{}", *tree, *prefix);
+  const auto here = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--git-dir", *repository, "--work-tree", checkout.folder()});
+    return arguments;
+  };
+  const auto known = run_git(directory, {"cat-file", "-e", subtree});
+  if (!known) return failed(known);
+  if (known->status != 0) return checkout;
+  const auto read = ask_git(checkout.folder(), here({"read-tree", subtree}), what, index);
+  if (!read) return failed(read);
+  const auto written = ask_git(checkout.folder(), here({"checkout-index", "--all"}), what, index);
+  if (!written) return failed(written);
+  return checkout;
 }
 
 }  // namespace lockkeeper::history

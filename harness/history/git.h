@@ -1,14 +1,30 @@
 #pragma once
 
-#include <set>
+#include <filesystem>
 #include <string>
 
 #include "base/result.h"
 
 namespace lockkeeper::history {
 
-/// The files that a git ref has below a folder, relative to it, empty where the ref does not have the folder.
-/// A usage failure with git's own words where the folder is in no repository or the ref is not known.
-Result<std::set<std::string>> files_in_ref(const std::string& directory, const std::string& ref);
+/// A folder as a git ref has it, in a temporary folder that goes with this object.
+class Checkout {
+ public:
+  /// Empty where the ref does not have the folder. A usage failure with git's own words where it is in no
+  /// repository or the ref is not known. Nothing of the repository is changed, its index included.
+  static Result<Checkout> of(const std::string& directory, const std::string& ref);
+
+  Checkout(Checkout&& other) noexcept;
+  ~Checkout();
+  Checkout(const Checkout&) = delete;
+  Checkout& operator=(const Checkout&) = delete;
+
+  std::string folder() const;
+
+ private:
+  explicit Checkout(std::filesystem::path path);
+
+  std::filesystem::path m_path;
+};
 
 }  // namespace lockkeeper::history

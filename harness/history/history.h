@@ -56,6 +56,14 @@ struct Migration {
   Result<std::string> hash_of_up() const;
 };
 
+/// What a tool does with a history that is not as it should be, for people.
+struct Habits {
+  bool keeps_checksums = false;  ///< and so takes a changed comment for another migration
+  std::string when_edited = "a tool runs a version once: databases that have it keep what it was";
+  std::string when_out_of_order =
+      "many tools never run it on databases that are past it, others refuse to go on";
+};
+
 struct History {
   std::string directory;
   std::string format;
@@ -64,6 +72,9 @@ struct History {
   std::vector<std::string> not_taken;  ///< "file: reason" for every file of the folder that is no part of it
   std::shared_ptr<const Bookkeeping> bookkeeping;
   bool all_in_one = false;  ///< the tool puts all that is pending into one transaction
+  Habits habits;
+  std::vector<record::HistoryFact> facts;  ///< what is wrong with it by its files alone
+  std::optional<Failure> refused;          ///< why the tool, and so we, cannot run it; `facts` say more
   std::string detected_by;  ///< what told the format: "atlas.sum", "'-- +goose Up' in 001_a.sql"
 };
 
@@ -72,6 +83,7 @@ struct History {
 struct Trial {
   std::size_t first = 0;
   std::vector<std::size_t> judged;
+  std::vector<record::HistoryFact> facts;  ///< what is wrong with it beside the base
 };
 
 }  // namespace lockkeeper::history

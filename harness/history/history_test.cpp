@@ -371,7 +371,8 @@ TEST_F(SelectTest, only_judges_what_is_named) {
 TEST_F(SelectTest, two_selections_at_once_are_refused) {
   scenario::Selection both = last(1);
   both.since = "0001";
-  EXPECT_EQ(chosen(both), "error: since, last, only and since-ref: only one of them can be given");
+  EXPECT_EQ(chosen(both),
+            "error: since, last, only, since-ref and since-folder: only one of them can be given");
 }
 
 TEST_F(SelectTest, since_ref_judges_what_the_ref_does_not_have) {

@@ -179,6 +179,12 @@ Result<sql::Script> script_of(Result<sql::Part> part) {
 }
 
 Result<History> load(const std::string& directory, const std::string& format, Transaction transaction) {
+  auto history = look(directory, format, transaction);
+  if (history && history->refused) return tl::unexpected<Failure>(std::move(*history->refused));
+  return history;
+}
+
+Result<History> look(const std::string& directory, const std::string& format, Transaction transaction) {
   const Result<Folder> folder = Folder::open(directory);
   if (!folder) return failed(folder);
   Detected chosen;

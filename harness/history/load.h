@@ -13,6 +13,11 @@ namespace lockkeeper::history {
 Result<History> load(const std::string& directory, const std::string& format,
                      Transaction transaction = Transaction::of_tool);
 
+/// The same as load(), but a history that its tool would refuse for what its files say (History::refused,
+/// facts) is returned all the same.
+Result<History> look(const std::string& directory, const std::string& format,
+                     Transaction transaction = Transaction::of_tool);
+
 /// "per-migration", "all", "statement", "file", or empty for the tool's own; a usage failure for others.
 Result<Transaction> transaction_named(const std::string& name);
 

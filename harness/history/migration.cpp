@@ -12,21 +12,6 @@ using record::TransactionShape;
 
 constexpr std::string_view k_asked_for = "--transaction asks for it";
 
-/// All parts as one, in one transaction.
-void join_parts(sql::Script& script) {
-  sql::Part joined;
-  for (sql::Part& part : script.parts) {
-    joined.sources.insert(joined.sources.end(), part.sources.begin(), part.sources.end());
-    for (sql::Statement& statement : part.statements) {
-      statement.message = joined.statements.size();
-      joined.statements.push_back(statement);
-    }
-  }
-  joined.shape = TransactionShape::one_transaction;
-  joined.shape_reason = k_asked_for;
-  script.parts = {std::move(joined)};
-}
-
 void send_apart(sql::Part& part) {
   for (std::size_t i = 0; i < part.statements.size(); ++i) part.statements[i].message = i;
   part.shape = TransactionShape::autocommit;
@@ -45,7 +30,8 @@ void reshape(sql::Script& script, Transaction transaction) {
       return;
     case Transaction::per_migration:
     case Transaction::all:
-      return join_parts(script);
+      script.parts = {sql::in_one_transaction(std::move(script.parts), std::string(k_asked_for))};
+      return;
     case Transaction::statement:
       for (sql::Part& part : script.parts) send_apart(part);
       return;

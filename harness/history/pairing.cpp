@@ -50,10 +50,7 @@ void Pairing::take(record::Side side, SideFile file) {
     return;
   }
   if (known->second.preferred == file.preferred) {
-    m_faults.add(path_of(file.file),
-                 fmt::format("version '{}': two migrations have it, '{}' and '{}'", file.version,
-                             known->second.file, file.file),
-                 "give one of them a version of its own");
+    m_faults.add_duplicate(path_of(file.file), file.version, known->second.file, file.file);
     return;
   }
   if (file.preferred) std::swap(known->second, file);
@@ -77,7 +74,7 @@ Result<History> Pairing::finish() && {
     m_faults.add(path_of(down.file), fmt::format("version '{}': a down without its up", version),
                  "add the up side, or remove the file");
   }
-  if (!m_faults.empty()) return std::move(m_faults).failure();
+  if (const auto refused = std::move(m_faults).refuse(m_history); !refused) return failed(refused);
   m_order(m_history.migrations);
   std::sort(m_history.not_taken.begin(), m_history.not_taken.end());
   return std::move(m_history);

@@ -59,12 +59,9 @@ Result<History> SectionedHistory::finish(const std::function<void(std::vector<Mi
     const auto file = [](const Migration& one) {
       return std::filesystem::path(one.up_path).filename().string();
     };
-    m_faults.add(migration.up_path,
-                 fmt::format("version '{}': two migrations have it, '{}' and '{}'", migration.version,
-                             file(*first->second), file(migration)),
-                 "give one of them a version of its own");
+    m_faults.add_duplicate(migration.up_path, migration.version, file(*first->second), file(migration));
   }
-  if (!m_faults.empty()) return std::move(m_faults).failure();
+  if (const auto refused = std::move(m_faults).refuse(m_history); !refused) return failed(refused);
   order(m_history.migrations);
   return std::move(m_history);
 }

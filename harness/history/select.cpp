@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "history/base.h"
 #include "history/format.h"
 #include "history/git.h"
 #include "history/load.h"
@@ -88,34 +88,45 @@ Result<Trial> select_only(const History& history, const std::vector<std::string>
   return trial;
 }
 
-Result<Trial> select_since_ref(const History& history, const std::string& ref) {
-  const Result<std::set<std::string>> known = files_in_ref(history.directory, ref);
-  if (!known) return failed(known);
-  Trial trial;
-  for (std::size_t i = 0; i < history.migrations.size(); ++i) {
-    const std::filesystem::path up = history.migrations[i].up_path;
-    const std::string relative = up.lexically_relative(history.directory).string();
-    if (!known->contains(relative)) trial.judged.push_back(i);
+Result<Trial> beside(const History& history, const std::string& folder, const std::string& name) {
+  const auto entries = list(folder);
+  if (!entries) return failed(entries);
+  History base;
+  if (!entries->empty()) {
+    auto loaded = load(folder, history.format);
+    if (!loaded) {
+      return failed(loaded.error().kind,
+                    fmt::format("{}: its migrations cannot be read: {}", name, loaded.error().message),
+                    loaded.error().hint);
+    }
+    base = std::move(*loaded);
   }
-  if (trial.judged.empty()) {
+  Trial trial = trial_beside(history, base, name);
+  if (trial.judged.empty() && trial.facts.empty()) {
     return failed(FailureKind::nothing,
-                  fmt::format("migrations '{}': git ref '{}' has all of them", history.directory, ref),
+                  fmt::format("migrations '{}': {} has all of them", history.directory, name),
                   "nothing is new, so nothing is on trial");
   }
-  trial.first = trial.judged.front();
   return trial;
+}
+
+Result<Trial> select_since_ref(const History& history, const std::string& ref) {
+  const auto checkout = Checkout::of(history.directory, ref);
+  if (!checkout) return failed(checkout);
+  return beside(history, checkout->folder(), fmt::format("git ref '{}'", ref));
 }
 
 int parts_given(const scenario::Selection& selection) {
   return (selection.since ? 1 : 0) + (selection.last ? 1 : 0) + (selection.only.empty() ? 0 : 1) +
-         (selection.since_ref ? 1 : 0);
+         (selection.since_ref ? 1 : 0) + (selection.since_folder ? 1 : 0);
 }
 
 }  // namespace
 
 Result<Trial> select(const History& history, const scenario::Selection& selection) {
   if (parts_given(selection) > 1) {
-    return failed(FailureKind::usage, "since, last, only and since-ref: only one of them can be given");
+    return failed(FailureKind::usage,
+                  "since, last, only, since-ref and since-folder: only one of them can be given");
   }
   if (history.migrations.empty()) {
     return failed(FailureKind::nothing, fmt::format("migrations '{}': there are none", history.directory));
@@ -124,6 +135,9 @@ Result<Trial> select(const History& history, const scenario::Selection& selectio
   if (selection.last) return select_last(history, *selection.last);
   if (!selection.only.empty()) return select_only(history, selection.only);
   if (selection.since_ref) return select_since_ref(history, *selection.since_ref);
+  if (selection.since_folder) {
+    return beside(history, *selection.since_folder, fmt::format("'{}'", *selection.since_folder));
+  }
   return trial_from(history, 0);
 }
 

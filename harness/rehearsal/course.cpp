@@ -58,7 +58,8 @@ Result<void> Course::drive() {
   if (const auto walked = walk(); !walked) return walked;
   if (m_kept) return {};
   if (const auto observed = observe_head(); !observed) return observed;
-  return chain();
+  if (const auto driven = chain(); !driven) return driven;
+  return go_up_together();
 }
 
 /// A file that cannot be read or split stops the run before a server is started for it.
@@ -282,6 +283,8 @@ record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario,
   run.server = engine.server();
   run.format = history.format;
   run.not_taken = history.not_taken;
+  run.history_facts = history.facts;
+  run.history_facts.insert(run.history_facts.end(), trial.facts.begin(), trial.facts.end());
   for (const auto& fixture : scenario.fixtures) run.fixtures.push_back(fixture.path);
   {
     Course course(engine, scenario, history, trial, options, run);

@@ -71,6 +71,8 @@ class Course {
   Result<void> again(Passage& passage);
   Result<void> examine_again(Passage& passage, record::StateDifference difference);
 
+  Result<void> go_up_together();
+
   void start_chain_beside();
   Result<void> chain();
   Result<ChainSeen> drive_chain(const std::vector<std::size_t>& steps);

@@ -197,8 +197,9 @@ void Loader::load_fixture(const Value& value) {
 void Loader::load_migrations(const Value& value) {
   const Value* written = &value;
   if (value.kind == Value::Kind::map) {
-    const Fields fields(m_problems, value, "migrations",
-                        {"path", "format", "transaction", "since", "last", "only", "since_ref"});
+    const Fields fields(
+        m_problems, value, "migrations",
+        {"path", "format", "transaction", "since", "last", "only", "since_ref", "since_folder"});
     written = fields.required("path");
     m_scenario.format = fields.text("format");
     m_scenario.transaction = fields.text("transaction");
@@ -221,10 +222,14 @@ void Loader::load_selection(const Fields& fields) {
   selection.since = fields.optional_text("since");
   selection.last = fields.count("last");
   selection.since_ref = fields.optional_text("since_ref");
+  if (const Value* value = fields.find("since_folder")) {
+    selection.since_folder =
+        existing(*value, read_text(m_problems, *value, key_named("since_folder")), "folder");
+  }
   if (const Value* value = fields.find("only"))
     selection.only = read_texts(m_problems, *value, key_named("only"));
   Texts given;
-  for (const char* key : {"since", "last", "only", "since_ref"}) {
+  for (const char* key : {"since", "last", "only", "since_ref", "since_folder"}) {
     if (fields.find(key)) given.push_back(fmt::format("'{}'", key));
   }
   if (given.size() > 1) {

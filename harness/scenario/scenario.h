@@ -9,14 +9,15 @@
 
 namespace lockkeeper::scenario {
 
-/// Which part of a history is on trial; nothing set: all of it. At most one of since, last, only, since_ref.
+/// Which part of a history is on trial; nothing set: all of it. At most one of them.
 struct Selection {
-  std::optional<std::string> since;      ///< versions from this one on
-  std::optional<int> last;               ///< the last n
-  std::vector<std::string> only;         ///< these versions; those before the first are applied
-  std::optional<std::string> since_ref;  ///< what this git ref does not have
+  std::optional<std::string> since;         ///< versions from this one on
+  std::optional<int> last;                  ///< the last n
+  std::vector<std::string> only;            ///< these versions; those before the first are applied
+  std::optional<std::string> since_ref;     ///< what this git ref does not have
+  std::optional<std::string> since_folder;  ///< what this folder does not have
 
-  bool empty() const { return !since && !last && only.empty() && !since_ref; }
+  bool empty() const { return !since && !last && only.empty() && !since_ref && !since_folder; }
 };
 
 struct Fixture {

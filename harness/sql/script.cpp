@@ -52,4 +52,17 @@ Result<Part> as_messages(std::shared_ptr<const Source> source, const std::vector
   return part;
 }
 
+Part in_one_transaction(std::vector<Part> parts, std::string reason) {
+  Part joined;
+  joined.shape_reason = std::move(reason);
+  for (Part& part : parts) {
+    joined.sources.insert(joined.sources.end(), part.sources.begin(), part.sources.end());
+    for (Statement& statement : part.statements) {
+      statement.message = joined.statements.size();
+      joined.statements.push_back(statement);
+    }
+  }
+  return joined;
+}
+
 }  // namespace lockkeeper::sql

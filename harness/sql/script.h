@@ -50,4 +50,7 @@ Result<Part> as_one_message(std::shared_ptr<const Source> source, Piece piece, r
 Result<Part> as_messages(std::shared_ptr<const Source> source, const std::vector<Piece>& pieces,
                          record::TransactionShape shape);
 
+/// All of them as one part, in one transaction.
+Part in_one_transaction(std::vector<Part> parts, std::string reason);
+
 }  // namespace lockkeeper::sql

@@ -32,6 +32,11 @@ extern const Rule k_query_result_changed;
 extern const Rule k_index_not_used;
 extern const Rule k_query_slower;
 extern const Rule k_claim_not_met;
+extern const Rule k_version_duplicate;
+extern const Rule k_version_out_of_order;
+extern const Rule k_several_heads;
+extern const Rule k_parent_missing;
+extern const Rule k_history_edited;
 extern const Rule k_invariant_broken;
 extern const Rule k_expectation_not_met;
 

@@ -8,6 +8,23 @@ namespace lockkeeper::check {
 
 namespace {
 
+/// Alone it passes; with the others in one transaction, as its tool runs them, it does not.
+void find_together(const record::Run& run, std::vector<record::Finding>& findings) {
+  const record::TogetherRecord& together = run.together;
+  if (!together.error) return;
+  const record::MigrationRecord* migration = migration_of(run, together.stops_at);
+  const std::string message = fmt::format(
+      "in one transaction with the others of the trial, as {} runs all that is pending, up stops: {}",
+      run.format, error_text(*together.error));
+  record::Finding finding = migration != nullptr
+                                ? finding_of(k_up_fails, *migration, record::Side::up, message)
+                                : finding_of(k_up_fails, message);
+  finding.migration = together.stops_at;
+  if (together.error_location) finding.location = together.error_location;
+  finding.advice = advice_for(*together.error, record::Side::up, finding.statement);
+  findings.push_back(std::move(finding));
+}
+
 void find_up_fails(const record::Run& run, const scenario::Scenario&,
                    std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
@@ -19,6 +36,7 @@ void find_up_fails(const record::Run& run, const scenario::Scenario&,
     finding.advice = advice_for(*side.error, record::Side::up, finding.statement);
     findings.push_back(std::move(finding));
   }
+  find_together(run, findings);
 }
 
 }  // namespace

@@ -1,0 +1,81 @@
+#include "history/base.h"
+
+#include <map>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace lockkeeper::history {
+
+namespace {
+
+using record::HistoryFact;
+using record::HistoryFactKind;
+
+/// Where a migration's up side begins, for a person to open.
+Location place_of(const Migration& migration) {
+  return {migration.up_path, std::max(migration.up_line, 1), 1};
+}
+
+/// Do both send the same? Comments and white space between statements do not count.
+bool same_statements(const Migration& a, const Migration& b) {
+  const auto left = a.up();
+  const auto right = b.up();
+  if (!left || !right) return false;
+  const auto texts = [](const sql::Script& script) {
+    std::vector<std::string_view> all;
+    for (const sql::Part& part : script.parts) {
+      for (const sql::Statement& statement : part.statements) all.push_back(statement.text);
+    }
+    return all;
+  };
+  return texts(*left) == texts(*right);
+}
+
+/// A tool that keeps a checksum takes a comment for a change too.
+bool edited(const Migration& now, const Migration& before, bool by_checksum) {
+  const auto hash = now.hash_of_up();
+  const auto old_hash = before.hash_of_up();
+  if (hash && old_hash && *hash == *old_hash) return false;
+  return by_checksum || !same_statements(now, before);
+}
+
+}  // namespace
+
+Trial trial_beside(const History& history, const History& base, const std::string& name) {
+  std::map<std::string_view, const Migration*> known;
+  for (const Migration& migration : base.migrations) known.emplace(migration.version, &migration);
+  Trial trial;
+  std::vector<std::size_t> new_ones;
+  for (std::size_t i = 0; i < history.migrations.size(); ++i) {
+    const Migration& migration = history.migrations[i];
+    const auto found = known.find(migration.version);
+    if (found == known.end()) {
+      trial.judged.push_back(i);
+      new_ones.push_back(i);
+      continue;
+    }
+    for (const std::size_t between : new_ones) {
+      const Migration& late = history.migrations[between];
+      trial.facts.push_back({HistoryFactKind::version_out_of_order, late.version, place_of(late),
+                             fmt::format("stands before {}, which {} has already", migration.version, name),
+                             history.habits.when_out_of_order});
+    }
+    new_ones.clear();
+    if (edited(migration, *found->second, history.habits.keeps_checksums)) {
+      trial.facts.push_back({HistoryFactKind::edited, migration.version, place_of(migration),
+                             fmt::format("its up is not what {} has", name), history.habits.when_edited});
+    }
+    known.erase(found);
+  }
+  for (const Migration& migration : base.migrations) {
+    if (!known.contains(migration.version)) continue;
+    trial.facts.push_back({HistoryFactKind::edited, migration.version, Location{history.directory, 0, 0},
+                           fmt::format("{} has it, and it is not here any more", name),
+                           history.habits.when_edited});
+  }
+  trial.first = trial.judged.empty() ? history.migrations.size() : trial.judged.front();
+  return trial;
+}
+
+}  // namespace lockkeeper::history

@@ -1,0 +1,74 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "rehearsal/course.h"
+
+/// All ups of the trial in one transaction, where the tool puts all that is pending into one: what passes
+/// migration by migration can fail so (a new label of an enum that is used, 55P04).
+namespace lockkeeper::rehearsal {
+
+namespace {
+
+/// The ups joined, and how many statements there are up to the end of each.
+struct Joined {
+  sql::Script script;
+  std::vector<std::size_t> ends;
+  std::string bookkeeping;
+};
+
+Result<Joined> join_ups(const history::History& history, const std::vector<std::size_t>& judged) {
+  Joined joined;
+  std::vector<sql::Part> parts;
+  std::size_t statements = 0;
+  for (const std::size_t index : judged) {
+    const auto& migration = history.migrations[index];
+    auto script = migration.up();
+    if (!script) return failed(script);
+    for (sql::Part& part : script->parts) {
+      statements += part.statements.size();
+      parts.push_back(std::move(part));
+    }
+    joined.ends.push_back(statements);
+    const std::string note = migration.note_of(record::Side::up);
+    if (!note.empty()) joined.bookkeeping += (joined.bookkeeping.empty() ? "" : "; ") + note;
+  }
+  joined.script.parts = {sql::in_one_transaction(
+      std::move(parts), fmt::format("{} runs all that is pending in one", history.format))};
+  return joined;
+}
+
+}  // namespace
+
+Result<void> Course::go_up_together() {
+  const auto& judged = m_trial.judged;
+  const bool each_passed = m_passed.size() == judged.size();
+  const bool in_one_piece = !judged.empty() && judged.back() - judged.front() + 1 == judged.size();
+  if (!m_history.all_in_one || judged.size() < 2 || !each_passed || !in_one_piece) return {};
+  if (m_options.progress) m_options.progress("all ups of the trial in one transaction");
+  const auto joined = join_ups(m_history, judged);
+  if (!joined) return failed(joined);
+  const auto instance = m_ground.base();
+  if (!instance) return failed(instance);
+  engine::SideRequest request;
+  request.script = &joined->script;
+  request.bookkeeping = joined->bookkeeping;
+  request.statement_timeout = m_options.statement_timeout;
+  request.observe = engine::Observe::no;
+  const auto outcome = (*instance)->run_side(request);
+  if (!outcome) return failed(outcome);
+  auto& together = m_run.together;
+  together.ran = true;
+  together.duration = outcome->run.duration;
+  if (!outcome->run.error) return {};
+  together.error = outcome->run.error;
+  together.error_location = outcome->run.error_location;
+  const std::size_t ran = outcome->run.statements.size();
+  const auto end = std::lower_bound(joined->ends.begin(), joined->ends.end(), ran);
+  const auto at =
+      std::min<std::size_t>(static_cast<std::size_t>(end - joined->ends.begin()), judged.size() - 1);
+  together.stops_at = m_history.migrations[judged[at]].version;
+  return {};
+}
+
+}  // namespace lockkeeper::rehearsal
