@@ -41,6 +41,10 @@ std::string shape_of(const sql::Part& part) {
 /// "3 statements, one transaction"; a file that cannot be read says why.
 std::string side_text(const history::Migration& migration, record::Side side) {
   if (side == record::Side::down && !migration.down_path) return "none";
+  if (migration.command) {
+    const auto tool = migration.command(migration, side);
+    return tool ? fmt::format("'{}'", abridged(tool->shown, 80)) : "cannot be run: " + tool.error().message;
+  }
   const auto script = migration.script(side);
   if (!script) return "cannot be read: " + abridged(script.error().message, 80);
   if (script->empty()) return "empty";
@@ -77,9 +81,7 @@ void print_left(const history::History& history, bool all) {
 Result<void> print_history(const std::string& target, const Parsed& parsed) {
   const auto scenario = target_of(target, parsed);
   if (!scenario) return failed(scenario);
-  const auto transaction = history::transaction_named(scenario->transaction);
-  if (!transaction) return failed(transaction);
-  const auto history = history::look(scenario->migrations_path, scenario->format, *transaction);
+  const auto history = read_history(*scenario);
   if (!history) return failed(history);
   if (history->refused) return tl::unexpected<Failure>(*history->refused);
   const auto trial = history::select(*history, scenario->selection);

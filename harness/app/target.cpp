@@ -70,4 +70,10 @@ Result<scenario::Scenario> target_of(const std::string& target, const Parsed& pa
   return scenario;
 }
 
+Result<history::History> read_history(const scenario::Scenario& scenario) {
+  const auto transaction = history::transaction_named(scenario.transaction);
+  if (!transaction) return failed(transaction);
+  return history::look({scenario.migrations_path, scenario.format, *transaction, scenario.tool});
+}
+
 }  // namespace lockkeeper::app

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/memory_disk.h"
+#include "app/target.h"
 #include "base/interrupt.h"
 #include "base/run_directory.h"
 #include "check/rule.h"
@@ -71,9 +72,7 @@ record::Run unrehearsed(const Unit& unit, const history::History& history,
 }
 
 Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, Memory memory) {
-  const auto transaction = history::transaction_named(unit.scenario.transaction);
-  if (!transaction) return failed(transaction);
-  const auto history = history::look(unit.scenario.migrations_path, unit.scenario.format, *transaction);
+  const auto history = read_history(unit.scenario);
   if (!history) return failed(history);
   if (history->refused) return unrehearsed(unit, *history, {}, history->refused);
   const auto trial = history::select(*history, unit.scenario.selection);

@@ -61,12 +61,13 @@ Result<std::vector<Entry>> list(const std::string& directory) {
   return entries;
 }
 
-Result<Folder> Folder::open(const std::string& directory) {
+Result<Folder> Folder::open(const std::string& directory, const scenario::Tool& tool) {
   auto entries = list(directory);
   if (!entries) return failed(entries);
   Folder folder;
   folder.m_path = directory;
   folder.m_entries = std::move(*entries);
+  folder.m_tool = tool;
   return folder;
 }
 

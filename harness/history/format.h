@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "history/history.h"
+#include "scenario/scenario.h"
 
 namespace lockkeeper::history {
 
@@ -24,10 +25,12 @@ Result<std::vector<Entry>> list(const std::string& directory);
 /// A folder that may hold a history, as formats look at it.
 class Folder {
  public:
-  static Result<Folder> open(const std::string& directory);
+  static Result<Folder> open(const std::string& directory, const scenario::Tool& tool = {});
 
   const std::string& path() const { return m_path; }
   const std::vector<Entry>& entries() const { return m_entries; }
+  /// What the scenario says of the program that runs the history; mostly nothing.
+  const scenario::Tool& tool() const { return m_tool; }
   /// The path of an entry, to open it.
   std::string path_of(std::string_view name) const;
   bool has(std::string_view name) const;  ///< an entry of that name, file or folder
@@ -47,6 +50,7 @@ class Folder {
 
   std::string m_path;
   std::vector<Entry> m_entries;
+  scenario::Tool m_tool;
   mutable std::shared_ptr<std::vector<Head>> m_heads;
 };
 

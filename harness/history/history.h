@@ -1,11 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/process.h"
 #include "base/result.h"
 #include "record/record.h"
 #include "sql/script.h"
@@ -31,6 +33,15 @@ enum class Transaction {
   file            ///< each file as one message
 };
 
+/// A program that runs one side of a migration by itself; what stands in braces is put in when it runs
+/// (scenario::Tool).
+struct ToolCommand {
+  std::string name;   ///< "alembic"
+  std::string shown;  ///< for people: "alembic upgrade a1"
+  Command command;
+  std::chrono::seconds deadline{600};
+};
+
 struct Migration {
   std::string version;  ///< as the format writes it
   std::string name;
@@ -46,6 +57,9 @@ struct Migration {
   std::function<Result<sql::Script>(const Migration&, record::Side)> read;
   std::shared_ptr<const Bookkeeping> bookkeeping;
   Transaction transaction = Transaction::of_tool;
+  /// Where a program outside runs the sides: which; `read` tells of comments alone then. An environment
+  /// failure where the program is not installed.
+  std::function<Result<ToolCommand>(const Migration&, record::Side)> command;
 
   Result<sql::Script> up() const { return script(record::Side::up); }
   Result<sql::Script> down() const { return script(record::Side::down); }  ///< requires down_path
@@ -71,6 +85,8 @@ struct History {
   std::vector<Migration> migrations;   ///< in the order in which the tool applies them
   std::vector<std::string> not_taken;  ///< "file: reason" for every file of the folder that is no part of it
   std::shared_ptr<const Bookkeeping> bookkeeping;
+  /// Which of migrations [from, to) a tool is asked for so that all of them are in, ascending; null: each.
+  std::function<std::vector<std::size_t>(std::size_t from, std::size_t to)> steps;
   bool all_in_one = false;  ///< the tool puts all that is pending into one transaction
   Habits habits;
   std::vector<record::HistoryFact> facts;  ///< what is wrong with it by its files alone

@@ -227,8 +227,8 @@ TEST_F(HistoryTest, two_layouts_in_one_folder_are_told_apart_by_name_only) {
             "error: migrations 'DIR': both 'plain' ('1_a.up.sql') and 'plain-folders' ('2_b/') fit\n"
             "hint: name the format that is meant: --format NAME, or in a scenario: migrations: {path: …, "
             "format: …}");
-  EXPECT_EQ(versions(load(folder(), "plain").value()), Texts{"1"});
-  EXPECT_EQ(versions(load(folder(), "plain-folders").value()), Texts{"2"});
+  EXPECT_EQ(versions(load({folder(), "plain"}).value()), Texts{"1"});
+  EXPECT_EQ(versions(load({folder(), "plain-folders"}).value()), Texts{"2"});
 }
 
 TEST_F(HistoryTest, an_unknown_format_is_refused) {
@@ -396,7 +396,7 @@ TEST_F(SelectTest, since_ref_works_from_a_relative_folder_and_through_a_link) {
   const std::string relative = fs::relative(m_folder).string();
   for (const std::string& path :
        {relative, relative + "/", "./" + relative, (m_root / "link").string(), folder() + "/"}) {
-    EXPECT_EQ(indexes(select(load(path, "").value(), since_ref("main"))), "4: 4") << path;
+    EXPECT_EQ(indexes(select(load({path}).value(), since_ref("main"))), "4: 4") << path;
   }
 }
 

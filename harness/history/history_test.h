@@ -35,13 +35,13 @@ class HistoryTest : public testing::Test {
   }
   std::string folder() const { return m_folder.string(); }
   History loaded() const {
-    const auto history = load(folder(), "");
+    const auto history = load({folder()});
     if (!history) throw std::runtime_error(to_string(history.error()));
     return *history;
   }
   /// The failure's text with the folder's path as DIR.
   std::string failure(const std::string& format = "") const {
-    const auto history = load(folder(), format);
+    const auto history = load({folder(), format});
     EXPECT_FALSE(history.has_value());
     return history ? "" : scrubbed(to_string(history.error()));
   }

@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "history/format.h"
+#include "history/formats/alembic.h"
+#include "history/formats/commands.h"
 #include "history/formats/dbmate.h"
 #include "history/formats/golang_migrate.h"
 #include "history/formats/goose.h"
@@ -18,8 +20,9 @@ namespace {
 /// Every format there is. A further one is one more file in formats/ and one more line here.
 const std::vector<Format>& all_formats() {
   static const std::vector<Format> k_formats = {
-      formats::golang_migrate::format(), formats::dbmate::format(), formats::goose::format(),
-      formats::plain::files(),           formats::plain::folders(),
+      formats::alembic::format(), formats::commands::format(), formats::golang_migrate::format(),
+      formats::dbmate::format(),  formats::goose::format(),    formats::plain::files(),
+      formats::plain::folders(),
   };
   return k_formats;
 }
@@ -178,22 +181,39 @@ Result<sql::Script> script_of(Result<sql::Part> part) {
   return script;
 }
 
-Result<History> load(const std::string& directory, const std::string& format, Transaction transaction) {
-  auto history = look(directory, format, transaction);
+Result<History> load(const Request& request) {
+  auto history = look(request);
   if (history && history->refused) return tl::unexpected<Failure>(std::move(*history->refused));
   return history;
 }
 
-Result<History> look(const std::string& directory, const std::string& format, Transaction transaction) {
-  const Result<Folder> folder = Folder::open(directory);
+namespace {
+
+/// What the scenario says of the tool goes with every run of it.
+void equip(Migration& migration, const scenario::Tool& tool) {
+  if (!migration.command || tool.empty()) return;
+  migration.command = [command = std::move(migration.command), tool](const Migration& one,
+                                                                     record::Side side) {
+    auto equipped = command(one, side);
+    if (!equipped) return equipped;
+    for (const auto& [name, value] : tool.environment) equipped->command.environment[name] = value;
+    if (tool.deadline_seconds) equipped->deadline = std::chrono::seconds(*tool.deadline_seconds);
+    return equipped;
+  };
+}
+
+}  // namespace
+
+Result<History> look(const Request& request) {
+  const Result<Folder> folder = Folder::open(request.directory, request.tool);
   if (!folder) return failed(folder);
   Detected chosen;
-  if (format.empty()) {
+  if (request.format.empty()) {
     auto detected = detect(*folder);
     if (!detected) return failed(detected);
     chosen = std::move(*detected);
   } else {
-    const auto known = named(format);
+    const auto known = named(request.format);
     if (!known) return failed(known);
     if ((*known)->fits(*folder).how == Fit::How::no) return nothing_fits(*folder);
     chosen = {*known, "asked for"};
@@ -205,10 +225,12 @@ Result<History> look(const std::string& directory, const std::string& format, Tr
   history->detected_by = std::move(chosen.because);
   for (Migration& migration : history->migrations) {
     migration.bookkeeping = history->bookkeeping;
-    migration.transaction = transaction;
+    migration.transaction = request.transaction;
+    equip(migration, request.tool);
   }
-  if (transaction == Transaction::all) history->all_in_one = true;
-  if (transaction != Transaction::of_tool && transaction != Transaction::all) history->all_in_one = false;
+  if (request.transaction == Transaction::all) history->all_in_one = true;
+  const bool apart = request.transaction != Transaction::of_tool && request.transaction != Transaction::all;
+  if (apart) history->all_in_one = false;
   return history;
 }
 

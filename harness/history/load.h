@@ -7,16 +7,20 @@
 
 namespace lockkeeper::history {
 
-/// Reads a folder of migrations, detecting the format (or taking the one named). Usage failures: no such
-/// folder, an empty one, a format that is not known, two migrations of one version, a down without its up.
-/// `transaction` puts another shape in the place of the tool's own.
-Result<History> load(const std::string& directory, const std::string& format,
-                     Transaction transaction = Transaction::of_tool);
+/// Which history is to be read, and how.
+struct Request {
+  std::string directory;
+  std::string format = {};  ///< empty: detected
+  Transaction transaction = Transaction::of_tool;
+  scenario::Tool tool = {};
+};
 
+/// Reads a folder of migrations. Usage failures: no such folder, an empty one, a format that is not known,
+/// what its own tool would refuse.
+Result<History> load(const Request& request);
 /// The same as load(), but a history that its tool would refuse for what its files say (History::refused,
 /// facts) is returned all the same.
-Result<History> look(const std::string& directory, const std::string& format,
-                     Transaction transaction = Transaction::of_tool);
+Result<History> look(const Request& request);
 
 /// "per-migration", "all", "statement", "file", or empty for the tool's own; a usage failure for others.
 Result<Transaction> transaction_named(const std::string& name);

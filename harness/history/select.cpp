@@ -93,7 +93,7 @@ Result<Trial> beside(const History& history, const std::string& folder, const st
   if (!entries) return failed(entries);
   History base;
   if (!entries->empty()) {
-    auto loaded = load(folder, history.format);
+    auto loaded = load({folder, history.format});
     if (!loaded) {
       return failed(loaded.error().kind,
                     fmt::format("{}: its migrations cannot be read: {}", name, loaded.error().message),

@@ -21,7 +21,7 @@ Result<Course::Ending> Course::back(Passage& passage) {
   }
   const auto script = passage.migration->down();
   if (!script) return failed(script);
-  record.down_is_empty = script->empty();
+  record.down_is_empty = script->empty() && !passage.migration->command;
   if (record.down_is_empty) {
     skip(Stage::back, "the down side is empty");
     skip(Stage::again, "the down side is empty");

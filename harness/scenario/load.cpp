@@ -37,6 +37,8 @@ class Loader {
   void load_fixtures(const Value& value);
   void load_fixture(const Value& value);
   void load_migrations(const Value& value);
+  void load_tool(const Value& value);
+  Texts words(const Fields& fields, const std::string& key);
   void load_selection(const Fields& fields);
   void load_only(const Value& value);
   void load_invariant(const Value& value);
@@ -199,10 +201,11 @@ void Loader::load_migrations(const Value& value) {
   if (value.kind == Value::Kind::map) {
     const Fields fields(
         m_problems, value, "migrations",
-        {"path", "format", "transaction", "since", "last", "only", "since_ref", "since_folder"});
+        {"path", "format", "transaction", "tool", "since", "last", "only", "since_ref", "since_folder"});
     written = fields.required("path");
     m_scenario.format = fields.text("format");
     m_scenario.transaction = fields.text("transaction");
+    if (const Value* tool = fields.find("tool")) load_tool(*tool);
     load_selection(fields);
     if (!written) return;
   }
@@ -214,6 +217,38 @@ void Loader::load_migrations(const Value& value) {
       !fs::is_directory(m_scenario.migrations_path, ignored)) {
     m_problems.report(written->location, fmt::format("migrations '{}': not a directory", path),
                       "name the folder that holds the migrations");
+  }
+}
+
+/// Words of a command: a list, or a text that is cut at its white space. No shell sees them.
+Texts Loader::words(const Fields& fields, const std::string& key) {
+  const Value* const value = fields.find(key);
+  if (value == nullptr) return {};
+  if (value->kind != Value::Kind::scalar) return read_texts(m_problems, *value, key_named(key));
+  Texts words;
+  for (const std::string& word : split(value->text, ' ')) {
+    if (!word.empty()) words.push_back(word);
+  }
+  return words;
+}
+
+void Loader::load_tool(const Value& value) {
+  const Fields fields(m_problems, value, "a tool", {"list", "up", "down", "environment", "deadline"});
+  Tool& tool = m_scenario.tool;
+  tool.list = words(fields, "list");
+  tool.up = words(fields, "up");
+  tool.down = words(fields, "down");
+  tool.deadline_seconds = fields.count("deadline");
+  const Value* const environment = fields.find("environment");
+  if (environment == nullptr) return;
+  if (environment->kind != Value::Kind::map) {
+    m_problems.report(environment->location, "key 'environment': a map of names and values is wanted",
+                      "environment: {APP_DATABASE: '{url}'}");
+    return;
+  }
+  for (std::size_t i = 0; i < environment->keys.size(); ++i) {
+    tool.environment[environment->keys[i].text] =
+        read_text(m_problems, environment->items[i], key_named(environment->keys[i].text));
   }
 }
 

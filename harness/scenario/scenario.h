@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,21 @@ struct Selection {
   std::optional<std::string> since_folder;  ///< what this folder does not have
 
   bool empty() const { return !since && !last && only.empty() && !since_ref && !since_folder; }
+};
+
+/// How a program outside runs a history, where its format does not say or says it otherwise. In the commands'
+/// words and in the environment's values stand {url}, {host}, {port}, {socket}, {user}, {password},
+/// {database}, and in up and down {version} and {previous}.
+struct Tool {
+  std::vector<std::string> list;  ///< prints the versions in order, one a line
+  std::vector<std::string> up;    ///< from the version before to this one
+  std::vector<std::string> down;  ///< from this version to the one before; empty: there is no way back
+  std::map<std::string, std::string> environment;
+  std::optional<int> deadline_seconds;  ///< of one run of it
+
+  bool empty() const {
+    return list.empty() && up.empty() && down.empty() && environment.empty() && !deadline_seconds;
+  }
 };
 
 struct Fixture {
@@ -99,7 +115,8 @@ struct Scenario {
   std::vector<std::string> init;  ///< SQL run before the fixture: roles, extensions
   std::vector<Fixture> fixtures;
   std::string migrations_path;
-  std::string format;       ///< empty: detected
+  std::string format;  ///< empty: detected
+  Tool tool;
   std::string transaction;  ///< the shape that sides are sent in; empty: the tool's own
   Selection selection;
   std::vector<Invariant> invariants;
