@@ -52,9 +52,10 @@ Result<snapshot::Store> open_store(const Parsed& parsed) {
   return snapshot::Store::open(std::filesystem::absolute(directory), *limit);
 }
 
-Result<Binaries> choose_binaries(const ServerOptions& options, std::optional<int> major) {
+Result<Binaries> choose_binaries(const ServerOptions& options, std::optional<int> major,
+                                 const std::filesystem::path& known_versions) {
   const auto wanted = options.pg_version ? options.pg_version : major;
-  const auto found = engine::postgres::find_binaries(options.pg_bin);
+  const auto found = engine::postgres::find_binaries(options.pg_bin, known_versions);
   for (const Binaries& binaries : found) {
     if (!wanted || binaries.major == *wanted) return binaries;
   }
@@ -76,15 +77,14 @@ Result<Binaries> choose_binaries(const ServerOptions& options, std::optional<int
 }
 
 Result<std::unique_ptr<engine::Engine>> make_engine(const ServerOptions& options, std::optional<int> major,
-                                                    const std::filesystem::path& run_directory,
-                                                    const std::filesystem::path& memory_directory) {
+                                                    const RunPlaces& places) {
   if (!options.server_url.empty()) return engine::postgres::existing_server(options.server_url);
-  auto binaries = choose_binaries(options, major);
+  auto binaries = choose_binaries(options, major, places.versions);
   if (!binaries) return failed(binaries);
   auto account = engine::postgres::server_account();
   if (!account) return failed(account);
   return engine::postgres::private_servers(
-      {std::move(*binaries), std::move(*account), run_directory, memory_directory});
+      {std::move(*binaries), std::move(*account), places.run_directory, places.memory_directory});
 }
 
 }  // namespace lockkeeper::app

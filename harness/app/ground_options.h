@@ -27,12 +27,19 @@ void add_store_options(boost::program_options::options_description& options);
 Result<snapshot::Store> open_store(const Parsed& parsed);
 
 /// The binaries that the options and the scenario's version ask for; an environment failure that says what
-/// was found and what to install where there are none.
-Result<engine::postgres::Binaries> choose_binaries(const ServerOptions& options, std::optional<int> major);
+/// was found and what to install where there are none. `versions`: as find_binaries() takes it.
+Result<engine::postgres::Binaries> choose_binaries(const ServerOptions& options, std::optional<int> major,
+                                                   const std::filesystem::path& versions);
 
-/// An engine for one run, with directories of its own; `memory_directory` may be empty.
+/// What a run may use: directories of its own, the second of which may be empty, and a file of the store.
+struct RunPlaces {
+  std::filesystem::path run_directory;
+  std::filesystem::path memory_directory;
+  std::filesystem::path versions;  ///< empty: none
+};
+
+/// An engine for one run.
 Result<std::unique_ptr<engine::Engine>> make_engine(const ServerOptions& options, std::optional<int> major,
-                                                    const std::filesystem::path& run_directory,
-                                                    const std::filesystem::path& memory_directory);
+                                                    const RunPlaces& places);
 
 }  // namespace lockkeeper::app

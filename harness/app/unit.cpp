@@ -82,14 +82,17 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, 
   if (!directory) return failed(directory);
   const bool may = memory == Memory::yes && !context.options.has("keep");
   const auto in_memory = may ? memory_run_directory() : std::optional<RunDirectory>();
-  const auto engine = make_engine(context.servers, unit.version, directory->path(),
-                                  in_memory ? in_memory->path() : std::filesystem::path());
+  const bool cached = !context.options.has("no-cache");
+  const auto engine =
+      make_engine(context.servers, unit.version,
+                  {directory->path(), in_memory ? in_memory->path() : std::filesystem::path(),
+                   cached ? context.store->directory() / "versions" : std::filesystem::path()});
   if (!engine) return failed(engine);
   rehearsal::Options options;
   options.statement_timeout = std::chrono::seconds(context.options.values["timeout"].as<int>());
   options.keep = context.options.has("keep") ? rehearsal::Keep::yes : rehearsal::Keep::no;
   options.work_directory = directory->path();
-  options.store = context.options.has("no-cache") ? nullptr : context.store;
+  options.store = cached ? context.store : nullptr;
   options.process_start = context.process_start;
   auto& console = context.console;
   options.started = [&](const record::Run& run, std::size_t on_trial) { console.run_started(run, on_trial); };

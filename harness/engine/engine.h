@@ -94,7 +94,13 @@ class Instance {
                                                                      const std::string& table) = 0;
 
   /// Constraints whose rows break them, among those that claim to hold, on the touched tables.
-  virtual Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched) = 0;
+  Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched) {
+    return violated_constraints(touched, Step{});
+  }
+  /// The same without those that the step cannot have broken: they and the values that they are about are as
+  /// they were before it.
+  virtual Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched,
+                                                                       const Step& step) = 0;
 
   /// A query in a transaction that is rolled back.
   virtual Result<Answer> try_query(const QueryRequest& request) = 0;

@@ -102,6 +102,12 @@ struct Since {
   Touched touched;
 };
 
+/// Two states between which something ran.
+struct Step {
+  const State* before = nullptr;
+  const State* after = nullptr;
+};
+
 /// All by which `after` differs from `before`, sorted by kind and identity.
 record::StateDifference compare(const State& before, const State& after);
 

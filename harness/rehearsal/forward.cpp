@@ -31,7 +31,7 @@ Result<Course::Ending> Course::forward(Passage& passage) {
 
 Result<void> Course::note_schema_facts(Passage& passage, const engine::Touched& touched) {
   passage.record->schema_facts = engine::schema_facts(passage.before, passage.after);
-  auto violated = m_instance->violated_constraints(touched);
+  auto violated = m_instance->violated_constraints(touched, {&passage.before, &passage.after});
   if (!violated) return failed(violated);
   for (auto& fact : *violated) {
     const auto same = [&](const record::SchemaFact& known) {

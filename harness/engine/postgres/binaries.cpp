@@ -10,6 +10,7 @@
 
 #include "base/process.h"
 #include "base/text.h"
+#include "engine/postgres/known_versions.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -97,7 +98,15 @@ fs::path resolved(const fs::path& path) {
   return error ? path : canonical;
 }
 
-void look_at(const fs::path& directory, bool named, Search& search) {
+Result<std::string> version_of(const fs::path& program, KnownVersions& known) {
+  const std::string key = KnownVersions::key_of(program);
+  if (auto version = known.of(program, key)) return *version;
+  auto version = ask_version(program);
+  if (version) known.add(program, key, *version);
+  return version;
+}
+
+void look_at(const fs::path& directory, bool named, KnownVersions& known, Search& search) {
   if (!is_program(directory / "postgres")) {
     if (named) search.passed_over.push_back({directory, "holds no program 'postgres'"});
     return;
@@ -106,7 +115,7 @@ void look_at(const fs::path& directory, bool named, Search& search) {
     search.passed_over.push_back({directory, "holds no program 'initdb'"});
     return;
   }
-  const auto version = ask_version(directory / "postgres");
+  const auto version = version_of(directory / "postgres", known);
   if (!version) {
     search.passed_over.push_back({directory, version.error().message});
     return;
@@ -153,22 +162,25 @@ std::optional<std::string> version_in(const std::string& line) {
   return version;
 }
 
-Search search_binaries(const std::optional<fs::path>& named) {
+Search search_binaries(const std::optional<fs::path>& named, const fs::path& versions) {
   Search search;
+  KnownVersions known(versions);
   std::set<fs::path> seen;
   for (const fs::path& directory : named ? named_directories(*named) : candidate_directories()) {
     // Resolved through the program: /usr/bin may hold links to some of another directory's.
-    if (seen.insert(resolved(directory / "postgres")).second) look_at(directory, named.has_value(), search);
+    if (seen.insert(resolved(directory / "postgres")).second)
+      look_at(directory, named.has_value(), known, search);
   }
   if (!named && search.found.empty()) {
-    for (const fs::path& directory : configured_directory()) look_at(directory, false, search);
+    for (const fs::path& directory : configured_directory()) look_at(directory, false, known, search);
   }
+  known.save();
   sort_and_unify(search.found);
   return search;
 }
 
-std::vector<Binaries> find_binaries(const std::optional<fs::path>& named) {
-  return search_binaries(named).found;
+std::vector<Binaries> find_binaries(const std::optional<fs::path>& named, const fs::path& versions) {
+  return search_binaries(named, versions).found;
 }
 
 Tools find_tools(const fs::path& near) {

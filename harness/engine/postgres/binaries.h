@@ -22,7 +22,8 @@ struct Search {
 };
 
 /// find_binaries() with the reasons.
-Search search_binaries(const std::optional<std::filesystem::path>& named);
+Search search_binaries(const std::optional<std::filesystem::path>& named,
+                       const std::filesystem::path& versions = {});
 
 /// The clients that fixtures are loaded with; empty paths where there are none.
 struct Tools {

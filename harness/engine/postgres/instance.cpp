@@ -80,8 +80,9 @@ Result<std::optional<record::DataDifference>> DatabaseInstance::compare_rows(Ins
   return postgres::compare_rows(before->m_connection, m_connection, table);
 }
 
-Result<std::vector<record::SchemaFact>> DatabaseInstance::violated_constraints(const Touched& touched) {
-  return m_state_reader.violated_constraints(touched);
+Result<std::vector<record::SchemaFact>> DatabaseInstance::violated_constraints(const Touched& touched,
+                                                                               const Step& step) {
+  return m_state_reader.violated_constraints(touched, step);
 }
 
 Result<Answer> DatabaseInstance::try_query(const QueryRequest& request) {

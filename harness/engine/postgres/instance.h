@@ -32,7 +32,9 @@ class DatabaseInstance : public Instance {
   Result<void> restore_sequences(const State& state) override;
   Result<std::optional<record::DataDifference>> compare_rows(Instance& base,
                                                              const std::string& table) override;
-  Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched) override;
+  using Instance::violated_constraints;
+  Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched,
+                                                               const Step& step) override;
   Result<Answer> try_query(const QueryRequest& request) override;
   Result<Held> check_column(const std::string& column, const std::optional<bool>& nullable,
                             const std::optional<std::string>& type,

@@ -18,8 +18,10 @@ struct Binaries {
 };
 
 /// Where to look: a directory named by the user, else pg_config, /usr/lib/postgresql/*/bin, PATH; newest
-/// first, each version once. Directories without a working postgres and initdb are passed over.
-std::vector<Binaries> find_binaries(const std::optional<std::filesystem::path>& named);
+/// first, each version once. Directories without a working postgres and initdb are passed over. `versions`
+/// is a file that remembers what servers said of themselves (known_versions.h); empty: all are asked.
+std::vector<Binaries> find_binaries(const std::optional<std::filesystem::path>& named,
+                                    const std::filesystem::path& versions = {});
 
 /// The account that servers run as: our own, or, as root, an unprivileged one (postgres, else the owner of
 /// the sudo session, else nobody).

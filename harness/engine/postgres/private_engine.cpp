@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -113,7 +114,15 @@ class PrivateInstance : public DatabaseInstance {
         m_server(std::move(server)),
         m_database(std::move(database)) {}
 
-  ~PrivateInstance() override { close_sessions(); }
+  ~PrivateInstance() override {
+    close_sessions();
+    if (m_server == nullptr || m_kept) return;
+    // A server takes as long to end as its files take to go, and has no more use for them.
+    const auto gone = std::async(std::launch::async, [data = m_server->place().data] {
+      static_cast<void>(remove_tree(data / "base"));
+    });
+    m_server.reset();
+  }
   PrivateInstance(const PrivateInstance&) = delete;
   PrivateInstance& operator=(const PrivateInstance&) = delete;
 
@@ -141,6 +150,7 @@ class PrivateInstance : public DatabaseInstance {
                                        m_database, Daemon::Life::detached);
     if (!server) return failed(server);
     m_server = std::move(*server);
+    m_kept = true;
     m_directory.leave_standing();
     return line;
   }
@@ -159,6 +169,7 @@ class PrivateInstance : public DatabaseInstance {
   InstanceDirectory m_directory;  // outlives the server that works in it
   std::unique_ptr<PrivateServer> m_server;
   std::string m_database;
+  bool m_kept = false;
 };
 
 /// Can the account reach the directory at all? PostgreSQL's own message does not say which parent is closed.

@@ -286,6 +286,76 @@ TEST(binaries, a_directory_without_a_server_is_passed_over_with_the_reason) {
   EXPECT_EQ(search.passed_over[0].reason, "holds no program 'postgres'");
 }
 
+/// A stand-in for a server's directory, whose `postgres` counts how often it was asked.
+class KnownVersionsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string directory = "/tmp/lockkeeper-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    m_directory = directory;
+    std::filesystem::create_directory(m_directory / "bin");
+    install("initdb", "true");
+    install("postgres", says("17.3"));
+  }
+  void TearDown() override { std::filesystem::remove_all(m_directory); }
+
+  std::string says(const std::string& version) const {
+    return "echo asked >> '" + (m_directory / "asked").string() + "'; echo 'postgres (PostgreSQL) " +
+           version + "'";
+  }
+  void install(const std::string& name, const std::string& script) const {
+    const auto path = m_directory / "bin" / name;
+    ASSERT_TRUE(write_file(path, "#!/bin/sh\n" + script + "\n"));
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  }
+  std::string found() const {
+    const auto binaries = find_binaries(m_directory / "bin", versions());
+    return binaries.empty() ? "none" : binaries[0].version;
+  }
+  std::filesystem::path versions() const { return m_directory / "versions"; }
+  std::size_t times_asked() const { return read_file(m_directory / "asked").value_or("").size() / 6; }
+
+  std::filesystem::path m_directory;
+};
+
+TEST_F(KnownVersionsTest, a_server_is_asked_once_and_again_when_it_is_another_file) {
+  EXPECT_EQ(found(), "17.3");
+  EXPECT_EQ(found(), "17.3");
+  EXPECT_EQ(times_asked(), 1U);
+  install("postgres", says("17.4"));
+  EXPECT_EQ(found(), "17.4");
+  EXPECT_EQ(times_asked(), 2U);
+  std::filesystem::remove(m_directory / "bin" / "postgres");
+  EXPECT_EQ(found(), "none");
+}
+
+TEST_F(KnownVersionsTest, what_is_not_whole_or_open_to_others_is_not_believed) {
+  EXPECT_EQ(found(), "17.3");
+  const std::string whole = read_file(versions()).value();
+  const auto asked_with = [&](const std::string& text) {
+    EXPECT_TRUE(write_file(versions(), text));
+    const std::size_t before = times_asked();
+    EXPECT_EQ(found(), "17.3");
+    return times_asked() > before;
+  };
+  EXPECT_FALSE(asked_with(whole));
+  for (const std::string& text : {std::string(), std::string("nonsense"), whole.substr(0, whole.size() - 4),
+                                  "x" + whole, whole.substr(0, 22) + "latest\t1\t/x\n" + whole.substr(22)}) {
+    EXPECT_TRUE(asked_with(text)) << text;
+  }
+  ASSERT_TRUE(write_file(versions(), whole));
+  std::filesystem::permissions(versions(), std::filesystem::perms::all);
+  const std::size_t before = times_asked();
+  EXPECT_EQ(found(), "17.3");
+  EXPECT_GT(times_asked(), before);
+}
+
+TEST_F(KnownVersionsTest, a_failure_is_not_remembered) {
+  install("postgres", "exit 1");
+  EXPECT_EQ(found(), "none");
+  EXPECT_FALSE(std::filesystem::exists(versions()));
+}
+
 TEST(account, is_never_root) {
   const auto account = server_account();
   ASSERT_TRUE(account);

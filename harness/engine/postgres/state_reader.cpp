@@ -264,9 +264,10 @@ Result<void> StateReader::restore_sequences(const State& state) {
   return {};
 }
 
-Result<std::vector<record::SchemaFact>> StateReader::violated_constraints(const Touched& touched) {
+Result<std::vector<record::SchemaFact>> StateReader::violated_constraints(const Touched& touched,
+                                                                          const Step& step) {
   if (const auto session = ensure_session(); !session) return failed(session);
-  return find_violations(m_session->connection, touched);
+  return find_violations(m_session->connection, touched, step);
 }
 
 }  // namespace lockkeeper::engine::postgres

@@ -24,8 +24,8 @@ class StateReader {
   /// Puts sequences back where `state` has them.
   Result<void> restore_sequences(const State& state);
   /// Foreign keys and checks that claim to hold (validated) on the touched tables, and the rows that break
-  /// them.
-  Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched);
+  /// them; without those that the step left as they were.
+  Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched, const Step& step = {});
   /// Closes the session, so that the server can be stopped or its database copied; the next read opens
   /// another.
   void close();

@@ -364,6 +364,26 @@ TEST_F(StateReaderTest, rows_that_break_a_constraint_that_claims_to_hold_are_cou
   EXPECT_EQ(reader.violated_constraints({.everything = false, .tables = {"public.p"}})->size(), 1U);
 }
 
+TEST_F(StateReaderTest, a_key_over_the_same_values_as_before_is_not_asked_again) {
+  run("CREATE TABLE p (id int PRIMARY KEY, n int); CREATE TABLE c (p_id int REFERENCES p, n int);"
+      "SET session_replication_role = replica; INSERT INTO p VALUES (1, 1); INSERT INTO c VALUES (7, 1)");
+  StateReader reader(m_connection);
+  const State before = read(reader);
+  const auto broken_after = [&](const std::string& sql) {
+    run(sql);
+    const State after = read(reader, &before);
+    const auto facts = reader.violated_constraints(k_everything, {&before, &after});
+    EXPECT_TRUE(facts.has_value());
+    return facts ? facts->size() : 99;
+  };
+  EXPECT_EQ(broken_after("UPDATE c SET n = 2; UPDATE p SET n = 2"), 0U);
+  EXPECT_EQ(broken_after("SET session_replication_role = replica; UPDATE p SET id = 2"), 1U);
+  EXPECT_EQ(
+      broken_after("SET session_replication_role = replica; UPDATE p SET id = 1; UPDATE c SET p_id = 8"), 1U);
+  EXPECT_EQ(broken_after("SET session_replication_role = replica; UPDATE c SET p_id = 7"), 0U);
+  EXPECT_EQ(broken_after("ALTER TABLE c ALTER CONSTRAINT c_p_id_fkey DEFERRABLE"), 1U);
+}
+
 TEST_F(StateReaderTest, rows_are_compared_by_key) {
   const std::string other = m_database + "_b";
   s_server->ensure(other);
