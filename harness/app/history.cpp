@@ -81,7 +81,7 @@ void print_left(const history::History& history, bool all) {
 Result<void> print_history(const std::string& target, const Parsed& parsed) {
   const auto scenario = target_of(target, parsed);
   if (!scenario) return failed(scenario);
-  const auto history = read_history(*scenario);
+  auto history = read_history(*scenario);
   if (!history) return failed(history);
   if (history->refused) return tl::unexpected<Failure>(*history->refused);
   const auto trial = history::select(*history, scenario->selection);

@@ -72,7 +72,7 @@ record::Run unrehearsed(const Unit& unit, const history::History& history,
 }
 
 Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, Memory memory) {
-  const auto history = read_history(unit.scenario);
+  auto history = read_history(unit.scenario);
   if (!history) return failed(history);
   if (history->refused) return unrehearsed(unit, *history, {}, history->refused);
   const auto trial = history::select(*history, unit.scenario.selection);

@@ -1,6 +1,8 @@
 #include "history/base.h"
 
+#include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -42,37 +44,43 @@ bool edited(const Migration& now, const Migration& before, bool by_checksum) {
 
 }  // namespace
 
-Trial trial_beside(const History& history, const History& base, const std::string& name) {
+Trial trial_beside(History& history, const History& base, const std::string& name) {
   std::map<std::string_view, const Migration*> known;
   for (const Migration& migration : base.migrations) known.emplace(migration.version, &migration);
   Trial trial;
-  std::vector<std::size_t> new_ones;
-  for (std::size_t i = 0; i < history.migrations.size(); ++i) {
-    const Migration& migration = history.migrations[i];
-    const auto found = known.find(migration.version);
-    if (found == known.end()) {
-      trial.judged.push_back(i);
-      new_ones.push_back(i);
+  std::set<std::string_view> found;
+  std::vector<const Migration*> waiting;
+  for (const Migration& migration : history.migrations) {
+    const auto before = known.find(migration.version);
+    if (before == known.end()) {
+      waiting.push_back(&migration);
       continue;
     }
-    for (const std::size_t between : new_ones) {
-      const Migration& late = history.migrations[between];
-      trial.facts.push_back({HistoryFactKind::version_out_of_order, late.version, place_of(late),
-                             fmt::format("stands before {}, which {} has already", migration.version, name),
-                             history.habits.when_out_of_order});
+    found.insert(before->first);
+    if (history.habits.late != Habits::Late::no_matter) {
+      for (const Migration* late : waiting) {
+        trial.facts.push_back({HistoryFactKind::version_out_of_order, late->version, place_of(*late),
+                               fmt::format("stands before {}, which {} has already", migration.version, name),
+                               history.habits.when_out_of_order()});
+      }
+      waiting.clear();
     }
-    new_ones.clear();
-    if (edited(migration, *found->second, history.habits.keeps_checksums)) {
-      trial.facts.push_back({HistoryFactKind::edited, migration.version, place_of(migration),
-                             fmt::format("its up is not what {} has", name), history.habits.when_edited});
-    }
-    known.erase(found);
+    if (!edited(migration, *before->second, history.habits.keeps_checksums)) continue;
+    trial.facts.push_back({HistoryFactKind::edited, migration.version, place_of(migration),
+                           fmt::format("its up is not what {} has", name), history.habits.when_edited});
   }
   for (const Migration& migration : base.migrations) {
-    if (!known.contains(migration.version)) continue;
+    if (found.contains(migration.version)) continue;
     trial.facts.push_back({HistoryFactKind::edited, migration.version, Location{history.directory, 0, 0},
                            fmt::format("{} has it, and it is not here any more", name),
                            history.habits.when_edited});
+  }
+  // In production what the base has is in already.
+  const auto is_known = [&](const Migration& migration) { return found.contains(migration.version); };
+  if (history.habits.late == Habits::Late::applied || history.habits.late == Habits::Late::no_matter)
+    std::stable_partition(history.migrations.begin(), history.migrations.end(), is_known);
+  for (std::size_t i = 0; i < history.migrations.size(); ++i) {
+    if (!is_known(history.migrations[i])) trial.judged.push_back(i);
   }
   trial.first = trial.judged.empty() ? history.migrations.size() : trial.judged.front();
   return trial;

@@ -20,7 +20,7 @@ class BaseTest : public HistoryTest {
   Trial beside() const {
     scenario::Selection selection;
     selection.since_folder = (m_root / "db" / "base").string();
-    const auto trial = select(loaded(), selection);
+    const auto trial = choose(loaded(), selection);
     if (!trial) throw std::runtime_error(to_string(trial.error()));
     return *trial;
   }
@@ -86,7 +86,7 @@ TEST_F(BaseTest, nothing_new_and_nothing_edited_is_nothing_on_trial) {
   write("1_a.up.sql");
   scenario::Selection selection;
   selection.since_folder = (m_root / "db" / "base").string();
-  const auto trial = select(loaded(), selection);
+  const auto trial = choose(loaded(), selection);
   ASSERT_FALSE(trial.has_value());
   EXPECT_EQ(trial.error().kind, FailureKind::nothing);
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,10 +73,13 @@ struct Migration {
 
 /// What a tool does with a history that is not as it should be, for people.
 struct Habits {
+  /// A version below those that a database has already: never run there, a reason to stop, run all the same,
+  /// or nothing that could be, since the order is that of a graph.
+  enum class Late { unknown, skipped, refused, applied, no_matter };
+  Late late = Late::unknown;
   bool keeps_checksums = false;  ///< and so takes a changed comment for another migration
   std::string when_edited = "a tool runs a version once: databases that have it keep what it was";
-  std::string when_out_of_order =
-      "many tools never run it on databases that are past it, others refuse to go on";
+  std::string when_out_of_order() const;
 };
 
 struct History {
@@ -85,8 +89,10 @@ struct History {
   std::vector<Migration> migrations;   ///< in the order in which the tool applies them
   std::vector<std::string> not_taken;  ///< "file: reason" for every file of the folder that is no part of it
   std::shared_ptr<const Bookkeeping> bookkeeping;
-  /// Which of migrations [from, to) a tool is asked for so that all of them are in, ascending; null: each.
-  std::function<std::vector<std::size_t>(std::size_t from, std::size_t to)> steps;
+  /// Which of migrations [from, to) a tool is asked for so that all of them are in, ascending.
+  std::vector<std::size_t> steps_between(std::size_t from, std::size_t to) const;
+  /// For each version those that come in with it; empty: each has to be asked for.
+  std::map<std::string, std::vector<std::string>> brings;
   bool all_in_one = false;  ///< the tool puts all that is pending into one transaction
   Habits habits;
   std::vector<record::HistoryFact> facts;  ///< what is wrong with it by its files alone

@@ -307,7 +307,7 @@ class SelectTest : public HistoryTest {
     return std::to_string(trial->first) + ": " + join(texts, " ");
   }
   std::string chosen(const scenario::Selection& selection) const {
-    return scrubbed(indexes(select(loaded(), selection)));
+    return scrubbed(indexes(choose(loaded(), selection)));
   }
   static scenario::Selection since(const std::string& version) {
     scenario::Selection selection;
@@ -341,7 +341,7 @@ TEST_F(SelectTest, since_begins_at_its_version) {
   EXPECT_EQ(chosen(since("5")), "2: 2 3");
   EXPECT_EQ(chosen(since("12")),
             "error: migrations 'DIR': none from version 12 on\nhint: the last one is 0011");
-  EXPECT_EQ(select(loaded(), since("12")).error().kind, FailureKind::nothing);
+  EXPECT_EQ(choose(loaded(), since("12")).error().kind, FailureKind::nothing);
   EXPECT_EQ(
       chosen(since("000x2")),
       "error: version '000x2': not in 'DIR' (did you mean '0002'?)\nhint: its versions go from 0001 to 0011");
@@ -350,7 +350,7 @@ TEST_F(SelectTest, since_begins_at_its_version) {
 TEST_F(SelectTest, since_needs_a_version_that_is_there_where_versions_are_no_numbers) {
   write("v1_x.up.sql");
   EXPECT_EQ(chosen(since("v1")), "4: 4");
-  EXPECT_EQ(select(loaded(), since("5")).error().kind, FailureKind::usage);
+  EXPECT_EQ(choose(loaded(), since("5")).error().kind, FailureKind::usage);
 }
 
 TEST_F(SelectTest, last_counts_from_the_end) {
@@ -386,7 +386,7 @@ TEST_F(SelectTest, since_ref_judges_what_the_ref_does_not_have) {
   EXPECT_EQ(chosen(since_ref("HEAD")),
             "error: migrations 'DIR': git ref 'HEAD' has all of them\nhint: nothing is new, so nothing is on "
             "trial");
-  EXPECT_EQ(select(loaded(), since_ref("HEAD")).error().kind, FailureKind::nothing);
+  EXPECT_EQ(choose(loaded(), since_ref("HEAD")).error().kind, FailureKind::nothing);
 }
 
 TEST_F(SelectTest, since_ref_works_from_a_relative_folder_and_through_a_link) {
@@ -396,7 +396,7 @@ TEST_F(SelectTest, since_ref_works_from_a_relative_folder_and_through_a_link) {
   const std::string relative = fs::relative(m_folder).string();
   for (const std::string& path :
        {relative, relative + "/", "./" + relative, (m_root / "link").string(), folder() + "/"}) {
-    EXPECT_EQ(indexes(select(load({path}).value(), since_ref("main"))), "4: 4") << path;
+    EXPECT_EQ(indexes(choose(load({path}).value(), since_ref("main"))), "4: 4") << path;
   }
 }
 

@@ -51,6 +51,9 @@ class HistoryTest : public testing::Test {
     }
     return text;
   }
+  static Result<Trial> choose(History history, const scenario::Selection& selection) {
+    return select(history, selection);
+  }
   /// Texts of the statements of a side, in order.
   static Texts statements(const Result<sql::Script>& script) {
     if (!script) throw std::runtime_error(to_string(script.error()));

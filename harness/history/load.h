@@ -36,7 +36,7 @@ std::vector<Layout> layouts();
 /// `last` more than there are means all; with `only` and `since_ref` what stands between two judged ones is
 /// only applied: a new migration may stand before older ones. A version that is not there is a usage failure
 /// with "did you mean"; a selection that leaves nothing is a failure of kind `nothing`. `since_ref` asks git
-/// for the files that the ref has, below the folder.
-Result<Trial> select(const History& history, const scenario::Selection& selection);
+/// for the folder as the ref has it; beside a base the order may become another (trial_beside).
+Result<Trial> select(History& history, const scenario::Selection& selection);
 
 }  // namespace lockkeeper::history

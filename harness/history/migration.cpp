@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <set>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "base/file.h"
@@ -68,6 +72,33 @@ Result<std::string> Migration::hash_of_up() const {
     hasher.add_field(*more);
   }
   return hasher.hex();
+}
+
+std::vector<std::size_t> History::steps_between(std::size_t from, std::size_t to) const {
+  std::set<std::string_view> brought;
+  std::vector<std::size_t> asked;
+  for (std::size_t i = to; i-- > from;) {
+    if (!brought.contains(migrations[i].version)) asked.push_back(i);
+    const auto with_it = brings.find(migrations[i].version);
+    if (with_it != brings.end()) brought.insert(with_it->second.begin(), with_it->second.end());
+  }
+  std::reverse(asked.begin(), asked.end());
+  return asked;
+}
+
+std::string Habits::when_out_of_order() const {
+  switch (late) {
+    case Late::skipped:
+      return "the tool passes over it without a word on databases that are past it";
+    case Late::refused:
+      return "the tool refuses to go on where later ones are in";
+    case Late::applied:
+      return "the tool runs it after the later ones there, and before them on a new database";
+    case Late::unknown:
+    case Late::no_matter:
+      break;
+  }
+  return "many tools never run it on databases that are past it, others refuse to go on";
 }
 
 }  // namespace lockkeeper::history

@@ -88,7 +88,7 @@ Result<Trial> select_only(const History& history, const std::vector<std::string>
   return trial;
 }
 
-Result<Trial> beside(const History& history, const std::string& folder, const std::string& name) {
+Result<Trial> beside(History& history, const std::string& folder, const std::string& name) {
   const auto entries = list(folder);
   if (!entries) return failed(entries);
   History base;
@@ -110,7 +110,7 @@ Result<Trial> beside(const History& history, const std::string& folder, const st
   return trial;
 }
 
-Result<Trial> select_since_ref(const History& history, const std::string& ref) {
+Result<Trial> select_since_ref(History& history, const std::string& ref) {
   const auto checkout = Checkout::of(history.directory, ref);
   if (!checkout) return failed(checkout);
   return beside(history, checkout->folder(), fmt::format("git ref '{}'", ref));
@@ -123,7 +123,7 @@ int parts_given(const scenario::Selection& selection) {
 
 }  // namespace
 
-Result<Trial> select(const History& history, const scenario::Selection& selection) {
+Result<Trial> select(History& history, const scenario::Selection& selection) {
   if (parts_given(selection) > 1) {
     return failed(FailureKind::usage,
                   "since, last, only, since-ref and since-folder: only one of them can be given");

@@ -72,6 +72,8 @@ class Course {
   Result<void> examine_again(Passage& passage, record::StateDifference difference);
 
   Result<void> go_up_together();
+  Result<void> go_up_by_tool(engine::Instance& instance);
+  Result<void> go_up_joined(engine::Instance& instance);
 
   void start_chain_beside();
   Result<void> chain();

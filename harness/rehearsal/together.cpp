@@ -46,16 +46,40 @@ Result<void> Course::go_up_together() {
   const bool in_one_piece = !judged.empty() && judged.back() - judged.front() + 1 == judged.size();
   if (!m_history.all_in_one || judged.size() < 2 || !each_passed || !in_one_piece) return {};
   if (m_options.progress) m_options.progress("all ups of the trial in one transaction");
-  const auto joined = join_ups(m_history, judged);
-  if (!joined) return failed(joined);
   const auto instance = m_ground.base();
   if (!instance) return failed(instance);
+  return m_history.migrations[judged.front()].command ? go_up_by_tool(**instance) : go_up_joined(**instance);
+}
+
+/// The tool is asked for what comes last, and brings the others in with it.
+Result<void> Course::go_up_by_tool(engine::Instance& instance) {
+  auto& together = m_run.together;
+  const auto& judged = m_trial.judged;
+  for (const std::size_t index : m_history.steps_between(judged.front(), judged.back() + 1)) {
+    const auto& migration = m_history.migrations[index];
+    const auto outcome = run(instance, migration, record::Side::up, engine::Observe::no);
+    if (!outcome) return failed(outcome);
+    together.ran = true;
+    together.duration += outcome->run.duration;
+    if (!outcome->run.error) continue;
+    together.error = outcome->run.error;
+    together.error_location = outcome->run.error_location;
+    together.stops_at = migration.version;
+    return {};
+  }
+  return {};
+}
+
+Result<void> Course::go_up_joined(engine::Instance& instance) {
+  const auto& judged = m_trial.judged;
+  const auto joined = join_ups(m_history, judged);
+  if (!joined) return failed(joined);
   engine::SideRequest request;
   request.script = &joined->script;
   request.bookkeeping = joined->bookkeeping;
   request.statement_timeout = m_options.statement_timeout;
   request.observe = engine::Observe::no;
-  const auto outcome = (*instance)->run_side(request);
+  const auto outcome = instance.run_side(request);
   if (!outcome) return failed(outcome);
   auto& together = m_run.together;
   together.ran = true;

@@ -324,19 +324,6 @@ Migration Graph::migration(const Revision& revision, const Project& project) con
   return migration;
 }
 
-/// Revisions that others of the range follow come in with them.
-std::vector<std::size_t> steps(const std::vector<std::vector<std::size_t>>& before, std::size_t from,
-                               std::size_t to) {
-  std::vector<bool> reached(to, false);
-  std::vector<std::size_t> asked;
-  for (std::size_t i = to; i-- > from;) {
-    if (!reached[i]) asked.push_back(i);
-    for (const std::size_t one : before[i]) reached[one] = true;
-  }
-  std::reverse(asked.begin(), asked.end());
-  return asked;
-}
-
 Result<History> Graph::finish(const Project& project) && {
   for (auto& [id, revision] : m_revisions) {
     resolve(revision.parents, revision);
@@ -354,20 +341,12 @@ Result<History> Graph::finish(const Project& project) && {
     return std::move(m_history);
   }
   find_heads();
-  std::map<std::string, std::size_t> places;
-  std::vector<std::vector<std::size_t>> before;
   for (const std::string& id : order) {
     const Revision& revision = m_revisions.at(id);
-    auto& own = before.emplace_back();
-    for (const auto* names : {&revision.parents, &revision.depends_on}) {
-      for (const std::string& name : *names) own.push_back(places.at(name));
-    }
-    places[id] = m_history.migrations.size();
+    auto& brought = m_history.brings[id] = revision.parents;
+    brought.insert(brought.end(), revision.depends_on.begin(), revision.depends_on.end());
     m_history.migrations.push_back(migration(revision, project));
   }
-  m_history.steps = [before = std::move(before)](std::size_t from, std::size_t to) {
-    return steps(before, from, to);
-  };
   return std::move(m_history);
 }
 
@@ -390,7 +369,7 @@ Result<History> load(const Folder& folder) {
   const bool each = environment && environment->find("transaction_per_migration") != std::string::npos;
   history->all_in_one = !each;
   history->habits.when_edited = "alembic does not notice: databases that have it keep what it was";
-  history->habits.when_out_of_order = "alembic goes by the graph and runs it where its head is asked for";
+  history->habits.late = Habits::Late::no_matter;
   return history;
 }
 
