@@ -4,8 +4,11 @@
 #include <fstream>
 #include <system_error>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "history/format.h"
 
@@ -28,6 +31,19 @@ std::string head_of(const std::string& path) {
   return text;
 }
 
+constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
+
+/// The first bytes of a file without its byte order mark. Not with a stream: there may be ten thousand files.
+std::string beginning_of(const std::string& path) {
+  std::array<char, 64> bytes{};
+  // A pipe that nobody writes to would keep us waiting.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const ssize_t got = file.get() < 0 ? 0 : ::read(file.get(), bytes.data(), bytes.size());
+  std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  if (text.starts_with(k_byte_order_mark)) text.remove_prefix(k_byte_order_mark.size());
+  return std::string(text);
+}
+
 bool may_hold_sections(const Entry& entry) {
   const std::string& name = entry.name;
   return !entry.is_directory && name.ends_with(".sql") && !name.starts_with('.') &&
@@ -38,7 +54,6 @@ bool has_line(std::string_view text, std::string_view marker) {
   for (std::size_t at = text.find(marker); at != std::string_view::npos; at = text.find(marker, at + 1)) {
     std::size_t line = at;
     while (line > 0 && (text[line - 1] == ' ' || text[line - 1] == '\t')) --line;
-    constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
     if (line == 0 || text[line - 1] == '\n' || text.substr(0, line) == k_byte_order_mark) return true;
   }
   return false;
@@ -97,15 +112,35 @@ std::string Folder::first_with_line(std::string_view marker) const {
   return {};
 }
 
+std::string Folder::first_beginning_with(std::string_view beginning) const {
+  if (!m_beginnings) {
+    m_beginnings = std::make_shared<std::vector<Head>>();
+    for (const Entry& entry : m_entries) {
+      if (!entry.is_directory && entry.name.ends_with(".sql") && !entry.name.starts_with('.'))
+        m_beginnings->push_back({entry.name, beginning_of(path_of(entry.name))});
+    }
+  }
+  for (const Head& head : *m_beginnings) {
+    if (head.text.starts_with(beginning)) return head.name;
+  }
+  return {};
+}
+
 std::optional<std::string> Folder::above(const std::string& name) const {
+  const auto all = all_above(name);
+  return all.empty() ? std::nullopt : std::optional(all.front());
+}
+
+std::vector<std::string> Folder::all_above(const std::string& name) const {
+  std::vector<std::string> found;
   std::error_code error;
   fs::path at = fs::weakly_canonical(fs::absolute(m_path, error), error);
   while (!error && !at.empty()) {
-    if (fs::is_regular_file(at / name, error)) return (at / name).string();
+    if (fs::is_regular_file(at / name, error)) found.push_back((at / name).string());
     if (fs::exists(at / ".git", error) || at == at.root_path()) break;
     at = at.parent_path();
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace lockkeeper::history

@@ -38,13 +38,19 @@ class Folder {
   /// lines begins with `marker`, white space before it and the case of its letters aside; empty where there
   /// is none. Files are read once, and only their first 64 KiB.
   std::string first_with_line(std::string_view marker) const;
+  /// Name of the first .sql file (no folder, not hidden), sides by their name included, whose text begins so,
+  /// a byte order mark aside; empty where there is none. `beginning` is at most 61 bytes long. Files are read
+  /// once.
+  std::string first_beginning_with(std::string_view beginning) const;
   /// Nearest of the files `name` in this folder and those above it, up to the root of its repository.
   std::optional<std::string> above(const std::string& name) const;
+  /// All of them, the nearest first.
+  std::vector<std::string> all_above(const std::string& name) const;
 
  private:
   struct Head {
     std::string name;
-    std::string text;  ///< lower case
+    std::string text;  ///< of a head in lower case, of a beginning as it is
   };
   const std::vector<Head>& heads() const;
 
@@ -52,6 +58,7 @@ class Folder {
   std::vector<Entry> m_entries;
   scenario::Tool m_tool;
   mutable std::shared_ptr<std::vector<Head>> m_heads;
+  mutable std::shared_ptr<std::vector<Head>> m_beginnings;
 };
 
 /// What a format makes of a folder.
@@ -84,6 +91,8 @@ enum class NumberOrder { by_value, dates_as_text };
 void sort_by_version(std::vector<Migration>& migrations, NumberOrder order = NumberOrder::by_value);
 
 bool is_number(const std::string& version);
+/// The number without leading zeros, so that 007 and 7 are one; the text itself where it is no number.
+std::string number_key(const std::string& version);
 /// Compares two numbers of any length by value.
 bool number_less(const std::string& a, const std::string& b);
 

@@ -63,6 +63,28 @@ class HistoryTest : public testing::Test {
     }
     return texts;
   }
+  /// Shape of each part, with its reason where it has one.
+  static Texts shapes(const Result<sql::Script>& script) {
+    if (!script) throw std::runtime_error(to_string(script.error()));
+    Texts texts;
+    for (const sql::Part& part : script->parts) {
+      const std::string shape = part.shape == record::TransactionShape::one_transaction ? "one transaction"
+                                : part.shape == record::TransactionShape::one_message   ? "one message"
+                                : part.shape == record::TransactionShape::autocommit    ? "autocommit"
+                                                                                        : "own transactions";
+      texts.push_back(part.shape_reason.empty() ? shape : shape + ": " + part.shape_reason);
+    }
+    return texts;
+  }
+  /// Number of the message that each statement goes in.
+  static std::vector<std::size_t> messages(const Result<sql::Script>& script) {
+    if (!script) throw std::runtime_error(to_string(script.error()));
+    std::vector<std::size_t> numbers;
+    for (const sql::Part& part : script->parts) {
+      for (const sql::Statement& statement : part.statements) numbers.push_back(statement.message);
+    }
+    return numbers;
+  }
   static Texts versions(const History& history) {
     Texts versions;
     for (const Migration& migration : history.migrations) versions.push_back(migration.version);

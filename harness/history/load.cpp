@@ -99,6 +99,12 @@ bool is_number(const std::string& version) {
   return !version.empty() && version.find_first_not_of("0123456789") == std::string::npos;
 }
 
+std::string number_key(const std::string& version) {
+  if (!is_number(version)) return version;
+  const std::size_t zeros = version.find_first_not_of('0');
+  return zeros == std::string::npos ? "0" : version.substr(zeros);
+}
+
 bool number_less(const std::string& a, const std::string& b) {
   const auto digits = [](const std::string& number) {
     return number.substr(std::min(number.find_first_not_of('0'), number.size()));

@@ -25,6 +25,13 @@ bool is_hidden(const std::string& name) {
   return name.starts_with('.');
 }
 
+Result<sql::Part> whole_file(const std::string& path, record::TransactionShape shape,
+                             const std::string& tool) {
+  auto source = read_source(path);
+  if (!source) return failed(source);
+  return sql::as_one_message(*source, sql::all_of(**source), shape, tool);
+}
+
 Pairing::Pairing(const Folder& folder, Read read, Order order)
     : m_read(read), m_order(std::move(order)), m_faults(folder.path()) {
   m_history.directory = folder.path();
@@ -44,9 +51,10 @@ void Pairing::leave_file(const std::string& file, std::string_view reason) {
 
 void Pairing::take(record::Side side, SideFile file) {
   std::map<std::string, SideFile>& sides = side == record::Side::up ? m_ups : m_downs;
-  const auto known = sides.find(file.version);
+  const std::string key = file.key.empty() ? file.version : file.key;
+  const auto known = sides.find(key);
   if (known == sides.end()) {
-    sides.emplace(file.version, std::move(file));
+    sides.emplace(key, std::move(file));
     return;
   }
   if (known->second.preferred == file.preferred) {
@@ -58,20 +66,24 @@ void Pairing::take(record::Side side, SideFile file) {
 }
 
 Result<History> Pairing::finish() && {
-  for (auto& [version, up] : m_ups) {
+  for (auto& [key, up] : m_ups) {
     Migration migration;
-    migration.version = version;
+    migration.version = up.version;
     migration.name = up.name;
     migration.up_path = path_of(up.file);
     migration.read = m_read;
-    if (const auto down = m_downs.find(version); down != m_downs.end()) {
+    if (const auto down = m_downs.find(key); down != m_downs.end()) {
       migration.down_path = path_of(down->second.file);
       m_downs.erase(down);
     }
     m_history.migrations.push_back(std::move(migration));
   }
-  for (const auto& [version, down] : m_downs) {
-    m_faults.add(path_of(down.file), fmt::format("version '{}': a down without its up", version),
+  for (const auto& [key, down] : m_downs) {
+    if (!m_lone_down.empty()) {
+      leave_file(down.file, m_lone_down);
+      continue;
+    }
+    m_faults.add(path_of(down.file), fmt::format("version '{}': a down without its up", down.version),
                  "add the up side, or remove the file");
   }
   if (const auto refused = std::move(m_faults).refuse(m_history); !refused) return failed(refused);

@@ -17,6 +17,7 @@ struct SideFile {
   std::string file;        ///< relative to the history's folder
   bool preferred = false;  ///< goes before another file of this version and side: one for our dialect
   std::string preferred_because;
+  std::string key = {};  ///< by which sides belong together where it is not the version itself
 };
 
 /// Version before the first `separator`, name behind it: 0001_users, v1-init.
@@ -26,6 +27,15 @@ SideFile side_file(std::string_view stem, std::string file, char separator = '_'
 std::string left_file(const Entry& entry, std::string_view reason);
 
 bool is_hidden(const std::string& name);
+
+/// The file of a side.
+inline const std::string& path_of_side(const Migration& migration, record::Side side) {
+  return side == record::Side::up ? migration.up_path : *migration.down_path;
+}
+
+/// A file that its tool sends as it is, in one message.
+Result<sql::Part> whole_file(const std::string& path, record::TransactionShape shape,
+                             const std::string& tool);
 
 /// Gathers the sides of a history by version, then pairs them.
 class Pairing {
@@ -39,6 +49,10 @@ class Pairing {
   void leave_file(const std::string& file, std::string_view reason);
   /// Two of a version and side are a fault, unless one is preferred: that one is taken.
   void take(record::Side side, SideFile file);
+  /// A down without its up is left for this reason, and no fault: the tool never comes to it.
+  void leave_lone_downs(std::string reason) { m_lone_down = std::move(reason); }
+  /// Whether any down has been taken.
+  bool has_downs() const { return !m_downs.empty(); }
   /// What the tool itself would refuse.
   Faults& faults() { return m_faults; }
   History& history() { return m_history; }
@@ -52,6 +66,7 @@ class Pairing {
   Read m_read;
   Order m_order;
   Faults m_faults;
+  std::string m_lone_down;
   std::map<std::string, SideFile> m_ups;
   std::map<std::string, SideFile> m_downs;
 };

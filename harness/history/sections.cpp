@@ -51,10 +51,12 @@ void SectionedHistory::take(const Entry& entry, NumberedFile numbered) {
   m_history.migrations.push_back(std::move(migration));
 }
 
-Result<History> SectionedHistory::finish(const std::function<void(std::vector<Migration>&)>& order) && {
+Result<History> SectionedHistory::finish(const std::function<void(std::vector<Migration>&)>& order,
+                                         Key key) && {
   std::map<std::string, const Migration*> known;
   for (const Migration& migration : m_history.migrations) {
-    const auto [first, added] = known.emplace(migration.version, &migration);
+    const auto [first, added] =
+        known.emplace(key == nullptr ? migration.version : key(migration.version), &migration);
     if (added) continue;
     const auto file = [](const Migration& one) {
       return std::filesystem::path(one.up_path).filename().string();

@@ -34,8 +34,12 @@ class SectionedHistory {
 
   void leave(const Entry& entry, std::string_view reason);
   void take(const Entry& entry, NumberedFile numbered);
+  /// What the tool refuses by the name alone.
+  Faults& faults() { return m_faults; }
+  /// Two versions of one key are one and the same to the tool: 1 and 001.
+  using Key = std::string (*)(const std::string& version);
   /// A usage failure with all faults: two files of one version, files that the tool refuses.
-  Result<History> finish(const std::function<void(std::vector<Migration>&)>& order) &&;
+  Result<History> finish(const std::function<void(std::vector<Migration>&)>& order, Key key = nullptr) &&;
 
  private:
   std::string m_directory;

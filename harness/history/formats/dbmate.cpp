@@ -5,7 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "history/bookkeeping.h"
+#include "history/evidence.h"
 #include "history/lines.h"
 #include "history/sections.h"
 
@@ -23,19 +24,27 @@ struct Marker {
 struct Markers {
   std::optional<Marker> up;
   std::optional<Marker> down;
-  int stray_line = 0;  ///< first line before them that is neither empty nor a comment
+  int second_up_line = 0;
+  int second_down_line = 0;
+  int stray_line = 0;  ///< first line before the up that is neither empty nor a comment
 };
 
+/// The markers stand at the beginning of their line: dbmate's expressions are anchored there.
 std::optional<Marker> marker(const Line& line, std::string_view name) {
-  std::string_view text = stripped(line.text);
+  std::string_view text = line.text;
   if (!text.starts_with("--")) return std::nullopt;
   text = stripped(text.substr(2));
   if (!text.starts_with(name)) return std::nullopt;
   const std::string_view options = text.substr(name.size());
   if (!options.empty() && options[0] != ' ' && options[0] != '\t') return std::nullopt;
   Marker marker{line.begin, line.number, true};
-  for (const std::string& option : split(stripped(options), ' ')) {
-    if (stripped(option) == "transaction:false") marker.transaction = false;
+  for (std::size_t at = 0; at < options.size();) {
+    const std::size_t begin = std::min(options.find_first_not_of(" \t", at), options.size());
+    at = std::min(options.find_first_of(" \t", begin), options.size());
+    const std::string_view option = options.substr(begin, at - begin);
+    // The last of several counts, and only "false" is false.
+    if (option.starts_with("transaction:") && std::count(option.begin(), option.end(), ':') == 1)
+      marker.transaction = option != "transaction:false";
   }
   return marker;
 }
@@ -45,12 +54,17 @@ Markers markers_of(std::string_view text) {
   Lines lines(text);
   while (lines.next()) {
     const Line& line = lines.line();
-    if (!markers.up) markers.up = marker(line, "migrate:up");
-    if (!markers.down) markers.down = marker(line, "migrate:down");
-    if (markers.up && markers.down) break;
     const std::string_view code = stripped(line.text);
-    const bool before = !markers.up && !markers.down && !code.empty() && !code.starts_with("--");
-    if (before && markers.stray_line == 0) markers.stray_line = line.number;
+    if (code.starts_with("--")) {
+      const auto up = marker(line, "migrate:up");
+      const auto down = marker(line, "migrate:down");
+      if (up && markers.up && markers.second_up_line == 0) markers.second_up_line = line.number;
+      if (down && markers.down && markers.second_down_line == 0) markers.second_down_line = line.number;
+      if (up && !markers.up) markers.up = up;
+      if (down && !markers.down) markers.down = down;
+    } else if (!markers.up && !code.empty() && markers.stray_line == 0) {
+      markers.stray_line = line.number;
+    }
   }
   return markers;
 }
@@ -63,10 +77,15 @@ Result<Sections> find_sections(const sql::Source& source) {
                   Location{source.path(), line, line > 0 ? 1 : 0});
   };
   if (!markers.up) return refused("it has no '-- migrate:up'", 0);
-  if (markers.stray_line > 0) return refused("a statement stands before '-- migrate:up'", markers.stray_line);
   if (markers.down && markers.down->begin < markers.up->begin)
     return refused("'-- migrate:down' stands before '-- migrate:up'", markers.down->line);
-  return Sections{markers.up->line, markers.down ? markers.down->line : 0};
+  if (markers.stray_line > 0) return refused("a statement stands before '-- migrate:up'", markers.stray_line);
+  if (!markers.down) return refused("it has no '-- migrate:down'", 0);
+  if (markers.second_up_line > 0)
+    return refused("a second '-- migrate:up' would note the version twice", markers.second_up_line);
+  if (markers.second_down_line > 0)
+    return refused("'-- migrate:down' stands twice", markers.second_down_line);
+  return Sections{markers.up->line, markers.down->line};
 }
 
 Result<sql::Script> read_dbmate(const Migration& migration, record::Side side) {
@@ -87,22 +106,20 @@ Result<sql::Script> read_dbmate(const Migration& migration, record::Side side) {
 }
 
 std::shared_ptr<const Bookkeeping> bookkeeping() {
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.schema_migrations"};
-  books->create =
-      "CREATE TABLE IF NOT EXISTS public.schema_migrations (version varchar(128) NOT NULL PRIMARY KEY)";
-  books->note = [](const Migration& migration, record::Side side) {
-    return side == record::Side::up
-               ? fmt::format("INSERT INTO public.schema_migrations (version) VALUES ('{}')",
-                             migration.version)
-               : fmt::format("DELETE FROM public.schema_migrations WHERE version = '{}'", migration.version);
-  };
-  return books;
+  return books("public.schema_migrations",
+               "CREATE TABLE IF NOT EXISTS public.schema_migrations (version varchar PRIMARY KEY)",
+               [](const Migration& migration, record::Side side) {
+                 const std::string version = literal(migration.version);
+                 return side == record::Side::up
+                            ? fmt::format("INSERT INTO public.schema_migrations (version) VALUES ({})",
+                                          version)
+                            : fmt::format("DELETE FROM public.schema_migrations WHERE version = {}", version);
+               });
 }
 
 Fit fits(const Folder& folder) {
   const std::string file = folder.first_with_line("-- migrate:up");
-  if (file.empty()) return {};
+  if (file.empty()) return {has_sql(folder) ? Fit::How::if_named : Fit::How::no, ""};
   return {Fit::How::sure, fmt::format("'-- migrate:up' in {}", file)};
 }
 
@@ -124,7 +141,9 @@ Result<History> load(const Folder& folder) {
     std::sort(migrations.begin(), migrations.end(),
               [](const Migration& a, const Migration& b) { return a.up_path < b.up_path; });
   });
-  if (loaded) loaded->bookkeeping = bookkeeping();
+  if (!loaded) return loaded;
+  loaded->bookkeeping = bookkeeping();
+  loaded->habits.late = Habits::Late::applied;
   return loaded;
 }
 

@@ -5,7 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "base/file.h"
+#include "history/bookkeeping.h"
+#include "history/evidence.h"
 #include "history/pairing.h"
 
 namespace lockkeeper::history::formats::golang_migrate {
@@ -18,6 +19,12 @@ struct Named {
   bool is_sql = false;
 };
 
+/// Versions are unsigned numbers of 64 bits to it (source/parse.go); a file with a larger one is no
+/// migration.
+bool fits_64_bits(const std::string& version) {
+  return !number_less("18446744073709551615", version);
+}
+
 /// ^([0-9]+)_(.*)\.(down|up)\.(.*)$, the groups greedy as Go takes them.
 std::optional<Named> parse(const std::string& file) {
   const std::size_t digits = file.find_first_not_of("0123456789");
@@ -29,7 +36,9 @@ std::optional<Named> parse(const std::string& file) {
   if (at == std::string::npos || at <= digits) return std::nullopt;
   Named named;
   named.side = is_up ? record::Side::up : record::Side::down;
-  named.file = {file.substr(0, digits), file.substr(digits + 1, at - digits - 1), file, false, ""};
+  named.file = {file.substr(0, digits), file.substr(digits + 1, at - digits - 1), file, false, "", ""};
+  named.file.key = number_key(named.file.version);
+  if (!fits_64_bits(named.file.version)) return std::nullopt;
   named.is_sql = file.ends_with(".sql");
   return named;
 }
@@ -47,21 +56,15 @@ constexpr std::string_view k_create =
 
 /// A down leaves the version before it, the first one nothing.
 std::shared_ptr<const Bookkeeping> bookkeeping(const std::vector<Migration>& migrations) {
-  std::map<std::string, std::string> previous;
-  for (std::size_t i = 0; i < migrations.size(); ++i) {
-    previous[migrations[i].version] = i == 0 ? "" : migrations[i - 1].version;
-  }
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.schema_migrations"};
-  books->create = k_create;
-  books->note = [previous = std::move(previous)](const Migration& migration, record::Side side) {
-    const std::string version = side == record::Side::up ? migration.version : previous.at(migration.version);
-    std::string note = "TRUNCATE public.schema_migrations";
-    if (!version.empty())
-      note += fmt::format("; INSERT INTO public.schema_migrations VALUES ({}, false)", version);
-    return note;
-  };
-  return books;
+  return books("public.schema_migrations", std::string(k_create),
+               [before = versions_before(migrations)](const Migration& migration, record::Side side) {
+                 const std::string version =
+                     side == record::Side::up ? migration.version : before.at(migration.version);
+                 std::string note = "TRUNCATE public.schema_migrations";
+                 if (!version.empty())
+                   note += fmt::format("; INSERT INTO public.schema_migrations VALUES ({}, false)", version);
+                 return note;
+               });
 }
 
 Fit fits(const Folder& folder) {
@@ -70,11 +73,8 @@ Fit fits(const Folder& folder) {
     return !entry.is_directory && parse(entry.name).has_value();
   };
   if (std::none_of(entries.begin(), entries.end(), fitting)) return {};
-  const auto module = folder.above("go.mod");
-  const auto text = module ? read_file(*module) : Result<std::string>("");
-  if (text && text->find("github.com/golang-migrate/migrate") != std::string::npos) {
-    return {Fit::How::sure, fmt::format("{} requires golang-migrate", *module)};
-  }
+  const std::string module = go_module_requiring(folder, {"github.com/golang-migrate/migrate"});
+  if (!module.empty()) return {Fit::How::sure, fmt::format("{} requires golang-migrate", module)};
   return {Fit::How::if_named, ""};
 }
 
@@ -91,7 +91,9 @@ Result<History> load(const Folder& folder) {
     }
   }
   auto history = std::move(pairing).finish();
-  if (history) history->bookkeeping = bookkeeping(history->migrations);
+  if (!history) return history;
+  history->bookkeeping = bookkeeping(history->migrations);
+  history->habits.late = Habits::Late::skipped;
   return history;
 }
 

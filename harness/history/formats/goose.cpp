@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "history/bookkeeping.h"
+#include "history/evidence.h"
 #include "history/lines.h"
 #include "history/sections.h"
 
@@ -16,13 +18,20 @@ namespace {
 
 using record::Side;
 
-/// "Up" of `-- +goose Up`, in lower case; empty for any other line.
+constexpr std::size_t k_longest_line = 4U * 1024 * 1024;
+
+/// A comment line that names goose is an annotation, and must be a good one.
+bool is_annotation(std::string_view line) {
+  return stripped(line).starts_with("--") && line.find("+goose") != std::string_view::npos;
+}
+
+/// "up" of `-- +goose Up`, in lower case; empty for any other line, and where nothing follows.
 std::string annotation(std::string_view line) {
-  line = stripped(line);
-  if (!line.starts_with("--")) return {};
-  line = stripped(line.substr(2));
-  if (!lower(line.substr(0, 6)).starts_with("+goose")) return {};
-  return lower(stripped(line.substr(6)));
+  if (!is_annotation(line)) return {};
+  std::string text(line);
+  for (std::size_t at = text.find("--"); at != std::string::npos; at = text.find("--", at)) text.erase(at, 2);
+  if (const std::size_t at = text.find("+goose"); at != std::string::npos) text.erase(at, 6);
+  return lower(stripped(text));
 }
 
 /// The last word before a comment ends in a semicolon.
@@ -59,8 +68,10 @@ class Parser {
   Result<Parsed> parse();
 
  private:
-  enum class State { start, side, block };
+  /// lost: behind an empty block, where goose drops the next line of code.
+  enum class State { start, side, block, lost };
 
+  Result<void> take(const Line& line);
   Result<void> take_annotation(const std::string& what, const Line& line);
   Result<void> take_code(const Line& line);
   Result<void> begin_side(int& where, int other, const Line& line);
@@ -103,7 +114,7 @@ Result<void> Parser::begin_side(int& where, int other, const Line& line) {
 
 Result<void> Parser::end_block(const Line& line) {
   if (m_state != State::block) return refused("StatementEnd without StatementBegin", line.number);
-  m_state = State::side;
+  m_state = in_statement() ? State::side : State::lost;
   end_statement(line.begin);
   return {};
 }
@@ -113,7 +124,8 @@ Result<void> Parser::take_annotation(const std::string& what, const Line& line) 
   if (what == "down") return begin_side(m_parsed.down_line, m_parsed.up_line, line);
   if (what == "statementend") return end_block(line);
   if (what == "statementbegin") {
-    if (m_state != State::side) return refused("StatementBegin stands outside of a section", line.number);
+    if (m_state != State::side && m_state != State::lost)
+      return refused("StatementBegin stands outside of a section", line.number);
     m_state = State::block;
     return {};
   }
@@ -126,14 +138,17 @@ Result<void> Parser::take_annotation(const std::string& what, const Line& line) 
     m_parsed.substitutes = m_parsed.substitutes || what == "envsub on";
     return {};
   }
-  return refused(fmt::format("unknown annotation '+goose {}'", abridged(what, 40)), line.number);
+  return refused(what.empty() ? "an annotation without a word"
+                              : fmt::format("unknown annotation '+goose {}'", abridged(what, 40)),
+                 line.number);
 }
 
 Result<void> Parser::take_code(const Line& line) {
-  if (stripped(line.text).empty()) return {};
-  const bool comment = stripped(line.text).starts_with("--");
-  if (comment && m_state != State::block) return {};
+  // Comments and empty lines before a statement are no part of it, in a block either.
+  if (stripped(line.text).empty() || (stripped(line.text).starts_with("--") && !in_statement())) return {};
   if (m_state == State::start) return refused("a statement stands before '-- +goose Up'", line.number);
+  if (m_state == State::lost)
+    return refused("behind an empty StatementBegin and StatementEnd it drops this line", line.number);
   if (!in_statement()) {
     m_begin = line.begin;
     m_begin_line = line.number;
@@ -142,13 +157,18 @@ Result<void> Parser::take_code(const Line& line) {
   return {};
 }
 
+Result<void> Parser::take(const Line& line) {
+  if (line.text.size() >= k_longest_line) return refused("a line of more than 4 MiB", line.number);
+  if (!is_annotation(line.text)) return take_code(line);
+  if (line.text.starts_with(' ') || line.text.starts_with('\t'))
+    return refused("white space stands before an annotation", line.number);
+  return take_annotation(annotation(line.text), line);
+}
+
 Result<Parsed> Parser::parse() {
   Lines lines(m_source.text());
   while (lines.next()) {
-    const Line& line = lines.line();
-    const std::string what = annotation(line.text);
-    const auto taken = what.empty() ? take_code(line) : take_annotation(what, line);
-    if (!taken) return failed(taken);
+    if (const auto taken = take(lines.line()); !taken) return failed(taken);
   }
   if (m_parsed.up_line == 0) return refused("it has no '-- +goose Up'", 1);
   if (m_state == State::block) return refused("StatementEnd is missing", m_begin_line);
@@ -204,7 +224,7 @@ std::string with_environment(std::string_view text) {
     if (what == "envsub on") on = true;
     if (what == "envsub off") on = false;
     const std::string_view whole = text.substr(line.begin, line.next - line.begin);
-    result += on && what.empty() ? substituted(whole) : std::string(whole);
+    result += on && !is_annotation(line.text) ? substituted(whole) : std::string(whole);
   }
   return result;
 }
@@ -236,48 +256,68 @@ Result<sql::Script> read_goose(const Migration& migration, Side side) {
 }
 
 std::shared_ptr<const Bookkeeping> bookkeeping() {
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.goose_db_version"};
-  books->create =
+  return books(
+      "public.goose_db_version",
       "CREATE TABLE IF NOT EXISTS public.goose_db_version (id integer PRIMARY KEY GENERATED BY DEFAULT AS "
       "IDENTITY, version_id bigint NOT NULL, is_applied boolean NOT NULL, tstamp timestamp NOT NULL DEFAULT "
       "now()); INSERT INTO public.goose_db_version (version_id, is_applied) SELECT 0, true WHERE NOT EXISTS "
-      "(SELECT FROM public.goose_db_version)";
-  books->note = [](const Migration& migration, Side side) {
-    return side == Side::up
-               ? fmt::format("INSERT INTO public.goose_db_version (version_id, is_applied) VALUES ({}, true)",
-                             migration.version)
-               : fmt::format("DELETE FROM public.goose_db_version WHERE version_id = {}", migration.version);
-  };
-  return books;
+      "(SELECT FROM public.goose_db_version)",
+      [](const Migration& migration, Side side) {
+        return side == Side::up
+                   ? fmt::format(
+                         "INSERT INTO public.goose_db_version (version_id, is_applied) VALUES ({}, true)",
+                         migration.version)
+                   : fmt::format("DELETE FROM public.goose_db_version WHERE version_id = {}",
+                                 migration.version);
+      });
+}
+
+/// What the command says of a .sql file's name; empty where it takes it (migration.go: NumericComponent).
+std::string why_refused(const std::string& file) {
+  const std::size_t at = file.find('_');
+  if (at == std::string::npos) return "no '_' behind a number";
+  const std::string number = file.substr(0, at);
+  if (!is_number(number) || number_less("9223372036854775807", number))
+    return fmt::format("'{}' is no number", abridged(number, 40));
+  return number_key(number) == "0" ? "its number must be above zero" : "";
+}
+
+void take_file(SectionedHistory& history, const Folder& folder, const Entry& entry) {
+  const std::string why = why_refused(entry.name);
+  if (entry.name.ends_with(".go")) {
+    history.leave(entry, why.empty() && !entry.name.ends_with("_test.go")
+                             ? "a migration in Go, which only the project's own program can run"
+                             : "not a .sql file");
+  } else if (!entry.name.ends_with(".sql")) {
+    history.leave(entry, "not a .sql file");
+  } else if (!why.empty()) {
+    history.faults().add(folder.path_of(entry.name), fmt::format("goose refuses '{}': {}", entry.name, why),
+                         "name it <number>_<name>.sql, or move it elsewhere");
+  } else {
+    history.take(entry, numbered_file(entry.name));
+  }
 }
 
 Fit fits(const Folder& folder) {
   const std::string file = folder.first_with_line("-- +goose up");
-  if (file.empty()) return {};
+  if (file.empty()) return {has_sql(folder) ? Fit::How::if_named : Fit::How::no, ""};
   return {Fit::How::sure, fmt::format("'-- +goose Up' in {}", file)};
 }
 
 Result<History> load(const Folder& folder) {
   SectionedHistory history(folder, read_goose, find_sections);
   for (const Entry& entry : folder.entries()) {
-    NumberedFile numbered = numbered_file(entry.name);
     if (entry.is_directory) {
       history.leave(entry, "a folder");
-    } else if (entry.name.ends_with(".go") && !numbered.version.empty() &&
-               !entry.name.ends_with("_test.go")) {
-      history.leave(entry, "a migration in Go, which only the project's own program can run");
-    } else if (!entry.name.ends_with(".sql")) {
-      history.leave(entry, "not a .sql file");
-    } else if (numbered.version.empty() || entry.name.find('_') == std::string::npos) {
-      history.leave(entry, "not named <number>_<name>.sql");
     } else {
-      history.take(entry, std::move(numbered));
+      take_file(history, folder, entry);
     }
   }
-  auto loaded =
-      std::move(history).finish([](std::vector<Migration>& migrations) { sort_by_version(migrations); });
-  if (loaded) loaded->bookkeeping = bookkeeping();
+  auto loaded = std::move(history).finish(
+      [](std::vector<Migration>& migrations) { sort_by_version(migrations); }, number_key);
+  if (!loaded) return loaded;
+  loaded->bookkeeping = bookkeeping();
+  loaded->habits.late = Habits::Late::refused;
   return loaded;
 }
 
