@@ -5,13 +5,24 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "history/atlas_sum.h"
 #include "history/format.h"
 #include "history/formats/alembic.h"
+#include "history/formats/atlas.h"
 #include "history/formats/commands.h"
 #include "history/formats/dbmate.h"
+#include "history/formats/diesel.h"
 #include "history/formats/golang_migrate.h"
 #include "history/formats/goose.h"
+#include "history/formats/hasura.h"
+#include "history/formats/maragudk.h"
+#include "history/formats/morph.h"
 #include "history/formats/plain.h"
+#include "history/formats/popx.h"
+#include "history/formats/sql_migrate.h"
+#include "history/formats/sqlx.h"
+#include "history/formats/supabase.h"
+#include "history/formats/tern.h"
 
 namespace lockkeeper::history {
 
@@ -21,8 +32,11 @@ namespace {
 const std::vector<Format>& all_formats() {
   static const std::vector<Format> k_formats = {
       formats::alembic::format(), formats::commands::format(), formats::golang_migrate::format(),
-      formats::dbmate::format(),  formats::goose::format(),    formats::plain::files(),
-      formats::plain::folders(),
+      formats::morph::format(),   formats::popx::format(),     formats::maragudk::format(),
+      formats::dbmate::format(),  formats::goose::format(),    formats::sql_migrate::format(),
+      formats::tern::format(),    formats::sqlx::format(),     formats::supabase::format(),
+      formats::atlas::format(),   formats::diesel::format(),   formats::hasura::format(),
+      formats::plain::files(),    formats::plain::folders(),
   };
   return k_formats;
 }
@@ -226,6 +240,9 @@ Result<History> look(const Request& request) {
   }
   Result<History> history = chosen.format->load(*folder);
   if (!history) return history;
+  auto differences = differences_from_atlas_sum(*folder);
+  if (!differences) return failed(differences);
+  history->facts.insert(history->facts.end(), differences->begin(), differences->end());
   if (history->migrations.empty()) return nothing_fits(*folder);
   history->format = chosen.format->name;
   history->detected_by = std::move(chosen.because);
