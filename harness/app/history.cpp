@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -93,9 +94,10 @@ Result<void> print_history(const std::string& target, const Parsed& parsed) {
   if (history->all_in_one) fmt::print("  all that is pending runs in one transaction\n");
   if (history->bookkeeping) fmt::print("  kept in {}\n", join(history->bookkeeping->tables, ", "));
   print_migrations(*history, *trial);
-  for (const auto* facts : {&history->facts, &trial->facts}) {
+  for (const auto* facts : {&std::as_const(*history).facts, &trial->facts}) {
     for (const record::HistoryFact& fact : *facts) {
-      fmt::print("  {}: {}: {}\n", to_string(fact.location), fact.migration, fact.detail);
+      fmt::print("  {}: {}{}\n", to_string(fact.location),
+                 fact.migration.empty() ? "" : fmt::format("{}: ", fact.migration), fact.detail);
     }
   }
   print_left(*history, parsed.has("verbose"));
