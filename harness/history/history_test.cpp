@@ -86,6 +86,27 @@ TEST_F(HistoryTest, the_file_for_postgres_wins_over_the_generic_one) {
                                       "1_a.up.sql: '1_a.postgres.up.sql' is the one for PostgreSQL"}));
 }
 
+TEST_F(HistoryTest, each_name_of_a_dialect_is_known_on_either_side) {
+  for (const char* name : {"1_a.postgres", "2_b.postgresql", "3_c.pg"}) {
+    write(std::string(name) + ".up.sql");
+    write(std::string(name) + ".down.sql");
+    write(std::string(name).substr(0, 3) + ".down.sql");
+  }
+  write("1_a.sqlite3.down.sql");
+  write("2_b.mariadb.down.sql");
+  const History history = loaded();
+  EXPECT_EQ(history.format, "plain");
+  ASSERT_EQ(history.migrations.size(), 3U);
+  EXPECT_EQ(history.migrations[0].down_path, folder() + "/1_a.postgres.down.sql");
+  EXPECT_EQ(history.migrations[1].down_path, folder() + "/2_b.postgresql.down.sql");
+  EXPECT_EQ(history.migrations[2].up_path, folder() + "/3_c.pg.up.sql");
+  EXPECT_EQ(history.not_taken, (Texts{"1_a.down.sql: '1_a.postgres.down.sql' is the one for PostgreSQL",
+                                      "1_a.sqlite3.down.sql: for another dialect, sqlite3",
+                                      "2_b.down.sql: '2_b.postgresql.down.sql' is the one for PostgreSQL",
+                                      "2_b.mariadb.down.sql: for another dialect, mariadb",
+                                      "3_c.down.sql: '3_c.pg.down.sql' is the one for PostgreSQL"}));
+}
+
 TEST_F(HistoryTest, odd_names_are_taken_as_they_are) {
   const Texts names = {"-rf_x",         "0021_x..y",    "0021b_with 'quotes' \"and\" spaces",
                        "1.2.3_dotted",  "2023-01-01_d", "v1",

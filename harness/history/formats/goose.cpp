@@ -1,7 +1,6 @@
 #include "history/formats/goose.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include "base/text.h"
 #include "history/bookkeeping.h"
 #include "history/evidence.h"
+#include "history/formats/goose_environment.h"
 #include "history/lines.h"
 #include "history/sections.h"
 
@@ -177,56 +177,28 @@ Result<Parsed> Parser::parse() {
   return std::move(m_parsed);
 }
 
-/// The value of NAME, NAME:-default, NAME-default as mfridman/interpolate has it; none: empty text.
-std::string value_of(std::string_view expression) {
-  const std::size_t dash = expression.find('-');
-  const bool colon = dash != std::string_view::npos && dash > 0 && expression[dash - 1] == ':';
-  const std::string name(expression.substr(0, colon ? dash - 1 : dash));
-  const char* value = std::getenv(name.c_str());
-  if (value != nullptr && (!colon || *value != '\0')) return value;
-  return dash == std::string_view::npos ? "" : std::string(expression.substr(dash + 1));
-}
-
-/// A line with $NAME and ${NAME} put in; $$ and what is no name stay.
-std::string substituted(std::string_view line) {
-  const auto is_name = [](char c) {
-    return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-  };
-  std::string result;
-  for (std::size_t at = 0; at < line.size();) {
-    const std::string_view rest = line.substr(at);
-    if (rest.starts_with("$$")) {
-      result += "$$";
-      at += 2;
-    } else if (const std::size_t close = rest.find('}'); rest.starts_with("${") && close != rest.npos) {
-      result += value_of(rest.substr(2, close - 2));
-      at += close + 1;
-    } else if (rest.size() > 1 && rest[0] == '$' && is_name(rest[1]) && !(rest[1] >= '0' && rest[1] <= '9')) {
-      std::size_t end = 1;
-      while (end < rest.size() && is_name(rest[end])) ++end;
-      result += value_of(rest.substr(1, end - 1));
-      at += end;
-    } else {
-      result += line[at++];
-    }
-  }
-  return result;
-}
-
-/// The text with the environment put in between ENVSUB ON and OFF.
-std::string with_environment(std::string_view text) {
+/// The file with the environment put in between ENVSUB ON and OFF.
+Result<sql::Source> substituted(const sql::Source& source) {
   std::string result;
   bool on = false;
-  Lines lines(text);
+  Lines lines(source.text());
   while (lines.next()) {
     const Line& line = lines.line();
     const std::string what = annotation(line.text);
     if (what == "envsub on") on = true;
     if (what == "envsub off") on = false;
-    const std::string_view whole = text.substr(line.begin, line.next - line.begin);
-    result += on && !is_annotation(line.text) ? substituted(whole) : std::string(whole);
+    const auto put_in = on && !is_annotation(line.text) ? with_environment(line.text)
+                                                        : tl::expected<std::string, std::string>(line.text);
+    if (!put_in) {
+      return failed(FailureKind::usage, fmt::format("goose refuses '{}': {}", source.path(), put_in.error()),
+                    "between ENVSUB ON and OFF a dollar sign that stays is written $$",
+                    Location{source.path(), line.number, 1});
+    }
+    result += *put_in;
+    // The line end as it is.
+    result += source.text().substr(line.begin + line.text.size(), line.next - line.begin - line.text.size());
   }
-  return result;
+  return sql::Source::from_text(source.path(), std::move(result));
 }
 
 Result<Sections> find_sections(const sql::Source& source) {
@@ -241,7 +213,7 @@ Result<sql::Script> read_goose(const Migration& migration, Side side) {
   auto parsed = Parser(**source).parse();
   if (!parsed) return failed(parsed);
   if (parsed->substitutes) {
-    auto text = sql::Source::from_text(migration.up_path, with_environment((*source)->text()));
+    auto text = substituted(**source);
     if (!text) return failed(text);
     *source = std::make_shared<const sql::Source>(std::move(*text));
     parsed = Parser(**source).parse();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "history/formats/goose_environment.h"
 #include "history/history_test.h"
 
 namespace lockkeeper::history {
@@ -82,12 +83,33 @@ TEST_F(GooseTest, what_goose_refuses_is_refused_with_its_line) {
 
 TEST_F(GooseTest, the_environment_is_put_in_where_it_is_asked_for) {
   ::setenv("LOCKKEEPER_TEST_NAME", "tiger", 1);
-  write("1_a.sql",
-        "-- +goose Up\nSELECT '$LOCKKEEPER_TEST_NAME';\n-- +goose ENVSUB ON\n"
-        "SELECT '${LOCKKEEPER_TEST_NAME}', '${LOCKKEEPER_TEST_NONE:-x}', '$$';\n-- +goose ENVSUB OFF\n");
+  write(
+      "1_a.sql",
+      "-- +goose Up\nSELECT '$LOCKKEEPER_TEST_NAME';\n-- +goose ENVSUB ON\n"
+      "SELECT '${LOCKKEEPER_TEST_NAME}', '${LOCKKEEPER_TEST_NONE:-x}', '$$', '\\$';\n-- +goose ENVSUB OFF\n");
   const auto sent = statements(loaded().migrations[0].up());
   ::unsetenv("LOCKKEEPER_TEST_NAME");
-  EXPECT_EQ(sent, (Texts{"SELECT '$LOCKKEEPER_TEST_NAME'", "SELECT 'tiger', 'x', '$$'"}));
+  EXPECT_EQ(sent, (Texts{"SELECT '$LOCKKEEPER_TEST_NAME'", "SELECT 'tiger', 'x', '$', '$'"}));
+}
+
+TEST(GooseEnvironment, expansions_are_those_of_its_library) {
+  ::setenv("LKT", "tiger", 1);
+  ::setenv("LKE", "", 1);
+  const auto put = [](const char* line) {
+    const auto text = formats::goose::with_environment(line);
+    return text ? *text : "refused: " + text.error();
+  };
+  EXPECT_EQ(put("$LKT-${LKT}x $LKN. 100$"), "tiger-tigerx . 100$");
+  EXPECT_EQ(put("${LKN-a} ${LKE-a} ${LKE:-a} ${LKN:-${LKT}}"), "a  a tiger");
+  EXPECT_EQ(put("${LKT:1} ${LKT:1:2} ${LKT: -2} ${LKT:9} ${LKT:0:99}"), "iger ig er  tiger");
+  EXPECT_EQ(put("$$ \\$ \\\\ $(x) ${LKT?no}"), "$ $ \\\\ $(x) tiger");
+  EXPECT_EQ(put("${LKN?gone}"), "refused: $LKN: gone");
+  EXPECT_EQ(put("$1"), "refused: no name behind a dollar sign");
+  EXPECT_EQ(put("${LKT"), "refused: no operator behind a name in braces");
+  EXPECT_EQ(put("${LKT-a"), "refused: a brace is not closed");
+  EXPECT_EQ(put("${LKT:x}"), "refused: a part of a value without a number");
+  ::unsetenv("LKT");
+  ::unsetenv("LKE");
 }
 
 }  // namespace
