@@ -22,6 +22,9 @@ struct Part {
   /// The layout does not say which tool sends it: a statement that the server refuses in a transaction is
   /// sent without one, where a tool of its own rules would fail.
   bool may_leave_transaction = false;
+  /// The rows that follow a COPY … FROM STDIN are sent, as psql does; else it fails as it does by every other
+  /// client.
+  bool sends_copy_data = false;
 };
 
 /// One side of a migration as its tool sends it: the parts one after the other in one session.
