@@ -12,6 +12,7 @@
 #include "history/formats/golang_migrate.h"
 #include "history/formats/goose.h"
 #include "history/formats/plain.h"
+#include "history/formats/sqitch.h"
 
 namespace lockkeeper::history {
 
@@ -21,8 +22,8 @@ namespace {
 const std::vector<Format>& all_formats() {
   static const std::vector<Format> k_formats = {
       formats::alembic::format(), formats::commands::format(), formats::golang_migrate::format(),
-      formats::dbmate::format(),  formats::goose::format(),    formats::plain::files(),
-      formats::plain::folders(),
+      formats::dbmate::format(),  formats::goose::format(),    formats::sqitch::format(),
+      formats::plain::files(),    formats::plain::folders(),
   };
   return k_formats;
 }
