@@ -325,6 +325,11 @@ Result<bool> Execution::run(const Part& part) {
   if (!going || !*going || !runs_in_one()) return going;
   going = before_commit(end_of_part());
   if (going && *going && &part == &m_request.script->parts.back()) going = keep_books();
+  if (going && *going && !part.error_where_ended.empty() && m_session.idle()) {
+    fail({"", part.error_where_ended, "the file has ended the transaction that the tool began", "", ""},
+         end_of_part());
+    going = false;
+  }
   if (going && *going) going = control("COMMIT", end_of_part());
   m_observer.transaction_ended();
   return going;

@@ -23,13 +23,14 @@ struct Marker {
 struct Markers {
   std::optional<Marker> up;
   std::optional<Marker> down;
-  int stray_line = 0;  ///< first line before them that is neither empty nor a comment
+  int stray_line = 0;   ///< first line before them that is neither empty nor a comment
+  int second_line = 0;  ///< of the first that is there already
 };
 
+/// At the beginning of its line, unlike other comments.
 std::optional<Marker> marker(const Line& line, std::string_view name) {
-  std::string_view text = stripped(line.text);
-  if (!text.starts_with("--")) return std::nullopt;
-  text = stripped(text.substr(2));
+  if (!line.text.starts_with("--")) return std::nullopt;
+  const std::string_view text = stripped(line.text.substr(2));
   if (!text.starts_with(name)) return std::nullopt;
   const std::string_view options = text.substr(name.size());
   if (!options.empty() && options[0] != ' ' && options[0] != '\t') return std::nullopt;
@@ -45,12 +46,19 @@ Markers markers_of(std::string_view text) {
   Lines lines(text);
   while (lines.next()) {
     const Line& line = lines.line();
-    if (!markers.up) markers.up = marker(line, "migrate:up");
-    if (!markers.down) markers.down = marker(line, "migrate:down");
-    if (markers.up && markers.down) break;
     const std::string_view code = stripped(line.text);
-    const bool before = !markers.up && !markers.down && !code.empty() && !code.starts_with("--");
-    if (before && markers.stray_line == 0) markers.stray_line = line.number;
+    if (!code.starts_with("--")) {
+      const bool before = !markers.up && !markers.down && !code.empty();
+      if (before && markers.stray_line == 0) markers.stray_line = line.number;
+      continue;
+    }
+    for (const bool is_up : {true, false}) {
+      auto found = marker(line, is_up ? "migrate:up" : "migrate:down");
+      if (!found) continue;
+      auto& known = is_up ? markers.up : markers.down;
+      if (known && markers.second_line == 0) markers.second_line = line.number;
+      if (!known) known = found;
+    }
   }
   return markers;
 }
@@ -64,9 +72,13 @@ Result<Sections> find_sections(const sql::Source& source) {
   };
   if (!markers.up) return refused("it has no '-- migrate:up'", 0);
   if (markers.stray_line > 0) return refused("a statement stands before '-- migrate:up'", markers.stray_line);
-  if (markers.down && markers.down->begin < markers.up->begin)
+  if (!markers.down) return refused("it has no '-- migrate:down'", 0);
+  if (markers.down->begin < markers.up->begin)
     return refused("'-- migrate:down' stands before '-- migrate:up'", markers.down->line);
-  return Sections{markers.up->line, markers.down ? markers.down->line : 0};
+  // It runs several sections, but notes the version behind each of them, which fails from the second on.
+  if (markers.second_line > 0)
+    return refused("a section of the same name stands before it", markers.second_line);
+  return Sections{markers.up->line, markers.down->line};
 }
 
 Result<sql::Script> read_dbmate(const Migration& migration, record::Side side) {
@@ -83,6 +95,7 @@ Result<sql::Script> read_dbmate(const Migration& migration, record::Side side) {
   auto part = sql::as_one_message(*source, {marker->begin, end}, shape, "dbmate");
   if (part && !marker->transaction && part->shape_reason.empty())
     part->shape_reason = fmt::format("transaction:false at {}:1", marker->line);
+  if (part) part->error_where_ended = "pq: unexpected transaction status idle";
   return script_of(std::move(part));
 }
 
@@ -92,10 +105,13 @@ std::shared_ptr<const Bookkeeping> bookkeeping() {
   books->create =
       "CREATE TABLE IF NOT EXISTS public.schema_migrations (version varchar(128) NOT NULL PRIMARY KEY)";
   books->note = [](const Migration& migration, record::Side side) {
-    return side == record::Side::up
-               ? fmt::format("INSERT INTO public.schema_migrations (version) VALUES ('{}')",
-                             migration.version)
-               : fmt::format("DELETE FROM public.schema_migrations WHERE version = '{}'", migration.version);
+    // The table is that of the schema which comes first in the path when the section has run.
+    const char* sql = side == record::Side::up ? "INSERT INTO %I.schema_migrations (version) VALUES (%L)"
+                                               : "DELETE FROM %I.schema_migrations WHERE version = %L";
+    return fmt::format(
+        "DO $dbmate$ BEGIN EXECUTE pg_catalog.format('{}', coalesce(pg_catalog.current_schema(), 'public'), "
+        "'{}'); END $dbmate$",
+        sql, migration.version);
   };
   return books;
 }
