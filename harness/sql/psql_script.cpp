@@ -292,18 +292,20 @@ Result<void> PsqlFile::set(const PsqlCommand& command) {
     return refused(command, fmt::format("'{}' is no name of a variable", abridged(name, 40)),
                    "a name is made of letters, digits and underscores");
   }
+  const auto goes_on = [&] {
+    return refused(command, "psql would go on behind an error, and what it leaves so is not rehearsed",
+                   "leave it out, and write statements that may fail so that they do not: IF EXISTS, or a DO "
+                   "block with EXCEPTION");
+  };
   if (command.name == "unset") {
+    if (name == "ON_ERROR_STOP") return goes_on();
     m_run.variables.unset(name);
     return {};
   }
   std::string value;
   for (std::size_t i = 1; i < values->size(); ++i) value += (*values)[i];
   const auto on = value.empty() ? std::optional(true) : psql_boolean(value);
-  if (name == "ON_ERROR_STOP" && on == false) {
-    return refused(command, "psql would go on behind an error, and what it leaves so is not rehearsed",
-                   "leave it out, and write statements that may fail so that they do not: IF EXISTS, or a DO "
-                   "block with EXCEPTION");
-  }
+  if (name == "ON_ERROR_STOP" && on == false) return goes_on();
   if (name == "AUTOCOMMIT" && on == false)
     return refused(command, "psql would begin transactions of its own", "write BEGIN and COMMIT");
   if ((name == "SINGLELINE" || name == "SINGLESTEP") && on == true)

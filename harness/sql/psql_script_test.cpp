@@ -206,6 +206,7 @@ TEST_F(PsqlScript, what_depends_on_server_or_machine_is_refused) {
   EXPECT_NE(failure_of("\\set x `date`").find("'\\set' in 'm.sql': it runs a shell command"),
             std::string::npos);
   EXPECT_NE(failure_of("\\set ON_ERROR_STOP 0").find("psql would go on behind an error"), std::string::npos);
+  EXPECT_NE(failure_of("\\unset ON_ERROR_STOP").find("psql would go on behind an error"), std::string::npos);
   EXPECT_NE(failure_of("\\set AUTOCOMMIT off").find("psql would begin transactions"), std::string::npos);
   EXPECT_EQ(failure_of("select :'DBNAME'"),
             "m.sql:1:8: error: psql variable ':DBNAME' in 'm.sql': psql learns 'DBNAME' only when it runs\n"
