@@ -96,7 +96,7 @@ Result<void> PsqlFile::read() {
     if (token.kind == TokenKind::end_of_text) break;
     m_at = token.end;
     if (token.kind == TokenKind::comment && token.closed) continue;
-    if (const auto taken = take(token); !taken) return taken;
+    if (auto taken = take(token); !taken) return taken;
   }
   if (!m_over && !m_branches.empty()) {
     return refused(PsqlCommand{"if", m_branches.back().begin, 0, 0}, "its \\endif is missing",
@@ -176,7 +176,7 @@ Result<void> PsqlFile::take_backslash(std::size_t at) {
   if (next == ';') {
     m_at = at + 2;
     const std::size_t message = m_run.message;
-    const auto ended = end_query(at);
+    auto ended = end_query(at);
     m_run.message = message;
     return ended;
   }
@@ -235,7 +235,7 @@ Result<void> PsqlFile::obey_condition(const PsqlCommand& command) {
     return *holds ? Result<void>() : skip_branch(command.end);
   }
   if (m_branches.empty()) return refused(command, "there is no \\if before it", "begin with \\if");
-  if (const auto turned = turn(command); !turned) return turned;
+  if (auto turned = turn(command); !turned) return turned;
   // The branch that we come from was taken, so none of the others is.
   return command.name == "endif" ? Result<void>() : skip_branch(command.end);
 }
@@ -267,7 +267,7 @@ Result<void> PsqlFile::skip_branch(std::size_t from) {
       continue;
     }
     if (command.name != "elif" && command.name != "else" && command.name != "endif") continue;
-    if (const auto turned = turn(command); !turned) return turned;
+    if (auto turned = turn(command); !turned) return turned;
     bool goes_on = command.name == "endif";
     if (!goes_on && !m_branches.back().taken) {
       const auto holds = command.name == "else" ? Result<bool>(true) : condition(command);

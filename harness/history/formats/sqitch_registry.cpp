@@ -41,6 +41,7 @@ std::string shown(const std::string& name) {
 
 std::string array(const std::vector<std::string>& texts) {
   std::vector<std::string> literals;
+  literals.reserve(texts.size());
   for (const std::string& text : texts) literals.push_back(literal(text));
   return fmt::format("ARRAY[{}]::text[]", join(literals, ", "));
 }
@@ -82,7 +83,9 @@ class Registry {
     const std::string name = config.of_target("registry");
     m_name = name.empty() ? "sqitch" : name;
     m_schema = identifier(m_name);
-    const auto or_ours = [](std::string value, const char* ours) { return value.empty() ? ours : value; };
+    const auto or_ours = [](const std::string& value, const char* ours) {
+      return value.empty() ? std::string(ours) : value;
+    };
     m_user = literal(or_ours(config.value("user.name"), "lockkeeper"));
     m_email = literal(or_ours(config.value("user.email"), "lockkeeper@localhost"));
   }
