@@ -53,6 +53,8 @@ struct Migration {
   std::vector<std::string> further_files;  ///< that up is made of beside up_path, in order
   std::string up_digest;                   ///< of what up sends, where files hold more than that; else empty
 
+  bool hash_what_is_sent = false;  ///< up is made of more files than can be named before it is read
+
   /// Reads one side as its tool would send it: when it is needed, so that a history of a thousand files costs
   /// no memory.
   std::function<Result<sql::Script>(const Migration&, record::Side)> read;

@@ -23,6 +23,7 @@
 #include "history/formats/sqlx.h"
 #include "history/formats/supabase.h"
 #include "history/formats/tern.h"
+#include "history/formats/sqitch.h"
 
 namespace lockkeeper::history {
 
@@ -36,6 +37,7 @@ const std::vector<Format>& all_formats() {
       formats::dbmate::format(),  formats::goose::format(),    formats::sql_migrate::format(),
       formats::tern::format(),    formats::sqlx::format(),     formats::supabase::format(),
       formats::atlas::format(),   formats::diesel::format(),   formats::hasura::format(),
+      formats::sqitch::format(),
       formats::plain::files(),    formats::plain::folders(),
   };
   return k_formats;

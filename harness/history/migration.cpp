@@ -60,7 +60,28 @@ std::string Migration::note_of(record::Side side) const {
   return bookkeeping && bookkeeping->note ? bookkeeping->note(*this, side) : "";
 }
 
+namespace {
+
+/// What is sent and noted: the files behind it can change without changing it.
+Result<std::string> hash_of_sent(const Migration& migration) {
+  const auto script = migration.up();
+  if (!script) return failed(script);
+  Hasher hasher;
+  for (const sql::Part& part : script->parts) {
+    hasher.add_field("part");
+    for (const sql::Statement& statement : part.statements) {
+      hasher.add_field(statement.text).add_field(statement.copy_data);
+      hasher.add_field(std::to_string(statement.message));
+    }
+  }
+  hasher.add_field(migration.note_of(record::Side::up));
+  return hasher.hex();
+}
+
+}  // namespace
+
 Result<std::string> Migration::hash_of_up() const {
+  if (hash_what_is_sent) return hash_of_sent(*this);
   if (!up_digest.empty()) return up_digest;
   auto content = hash_of_file(up_path);
   if (!content || further_files.empty()) return content;

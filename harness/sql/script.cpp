@@ -56,6 +56,7 @@ Part in_one_transaction(std::vector<Part> parts, std::string reason) {
   Part joined;
   joined.shape_reason = std::move(reason);
   for (Part& part : parts) {
+    joined.sends_copy_data = joined.sends_copy_data || part.sends_copy_data;
     joined.sources.insert(joined.sources.end(), part.sources.begin(), part.sources.end());
     for (Statement& statement : part.statements) {
       statement.message = joined.statements.size();

@@ -22,6 +22,12 @@ struct Part {
   /// The layout does not say which tool sends it: a statement that the server refuses in a transaction is
   /// sent without one, where a tool of its own rules would fail.
   bool may_leave_transaction = false;
+  /// The rows that follow a COPY … FROM STDIN are sent, as psql does; else it fails as it does by every other
+  /// client.
+  bool sends_copy_data = false;
+  /// What the tool's driver says where the file has ended the transaction that the tool is about to commit;
+  /// empty where that is nothing to it.
+  std::string error_where_ended;
 };
 
 /// One side of a migration as its tool sends it: the parts one after the other in one session.

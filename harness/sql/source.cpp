@@ -1,6 +1,7 @@
 #include "sql/source.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
@@ -80,7 +81,33 @@ Result<Source> Source::from_text(std::string name, std::string text, int first_l
   return Source(std::move(name), std::move(text), first_line);
 }
 
+Source Source::edited(std::shared_ptr<const Source> original, std::size_t begin, std::size_t end,
+                      const std::vector<Edit>& edits) {
+  const std::string_view whole = original->text();
+  std::string text;
+  std::vector<Stretch> stretches;
+  std::size_t at = begin;
+  for (const Edit& edit : edits) {
+    stretches.push_back({text.size(), at, false});
+    text += whole.substr(at, edit.begin - at);
+    stretches.push_back({text.size(), edit.begin, true});
+    text += edit.text;
+    at = edit.end;
+  }
+  stretches.push_back({text.size(), at, false});
+  text += whole.substr(at, end - at);
+  Source source(original->m_path, std::move(text), 1);
+  source.m_original = std::move(original);
+  source.m_stretches = std::move(stretches);
+  return source;
+}
+
 Location Source::locate(std::size_t offset) const {
+  if (m_original) {
+    const auto after = std::ranges::upper_bound(m_stretches, offset, {}, &Stretch::at);
+    const Stretch& stretch = *std::prev(after);
+    return m_original->locate(stretch.put_in ? stretch.original : stretch.original + (offset - stretch.at));
+  }
   const std::string_view all = m_text;
   const std::size_t at = std::min(offset, all.size());
   const std::size_t block = at / k_block_bytes;

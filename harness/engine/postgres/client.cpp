@@ -81,7 +81,8 @@ struct Client::State {
   PGconn* connection = nullptr;
   PostgresPollingStatusType polling = PGRES_POLLING_FAILED;
   bool started = false;
-  bool posted = false;  ///< an answer is due
+  bool posted = false;                        ///< an answer is due
+  std::optional<std::string_view> copy_data;  ///< for the message under way
   std::vector<record::Notice> notices;
 
   ~State() { close(); }
@@ -92,6 +93,7 @@ struct Client::State {
 
   Result<bool> next_result_ready(const Deadline& deadline);
   void take(ResultPointer result, Reply& reply, Rows rows);
+  void answer_copy();
   Result<void> cancel(Reply& reply, std::chrono::milliseconds timeout);
 };
 
@@ -152,11 +154,26 @@ Result<bool> Client::State::next_result_ready(const Deadline& deadline) {
   return true;
 }
 
+/// Failures to write show as the error of the next result.
+void Client::State::answer_copy() {
+  if (!copy_data) {
+    PQputCopyEnd(connection, "COPY FROM STDIN needs psql, which sends the rows that follow it in the file");
+    return;
+  }
+  constexpr std::size_t k_piece_bytes = 65536;
+  for (std::string_view rest = *copy_data; !rest.empty() && !interrupted();) {
+    const std::string_view piece = rest.substr(0, k_piece_bytes);
+    if (PQputCopyData(connection, piece.data(), static_cast<int>(piece.size())) != 1) break;
+    rest.remove_prefix(piece.size());
+  }
+  copy_data.reset();
+  PQputCopyEnd(connection, interrupted() ? "interrupted" : nullptr);
+}
+
 void Client::State::take(ResultPointer result, Reply& reply, Rows rows) {
   switch (PQresultStatus(result.get())) {
     case PGRES_COPY_IN:
-      PQputCopyEnd(connection, "COPY FROM STDIN needs psql, which sends the rows that follow it in the file");
-      return;
+      return answer_copy();
     case PGRES_COPY_OUT: {
       char* line = nullptr;
       while (PQgetCopyData(connection, &line, 0) > 0) PQfreemem(line);
@@ -202,7 +219,8 @@ Result<void> Client::State::cancel(Reply& reply, std::chrono::milliseconds timeo
   return {};
 }
 
-Result<Reply> Client::send(const std::string& sql, std::chrono::milliseconds timeout, Rows rows) {
+Result<Reply> Client::send(const std::string& sql, std::chrono::milliseconds timeout, Rows rows,
+                           std::optional<std::string_view> copy_data) {
   if (const auto opened = ready(); !opened) return failed(opened);
   if (!alive() || PQsendQuery(m_state->connection, sql.c_str()) == 0) {
     Reply reply;
@@ -214,7 +232,10 @@ Result<Reply> Client::send(const std::string& sql, std::chrono::milliseconds tim
     return reply;
   }
   m_state->posted = true;
-  return collect(timeout, rows);
+  m_state->copy_data = copy_data;
+  auto reply = collect(timeout, rows);
+  m_state->copy_data.reset();
+  return reply;
 }
 
 Result<Reply> Client::collect(std::chrono::milliseconds timeout, Rows rows) {

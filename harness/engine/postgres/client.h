@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -41,8 +42,10 @@ class Client {
   Result<Reply> collect(std::chrono::milliseconds timeout, Rows rows = Rows::drop);
   /// One simple-protocol message. A Failure only where a signal came in; all else is part of the reply. After
   /// `timeout` (0: none) the statement is cancelled, and if that does not help the session closed; the error
-  /// has no SQLSTATE then. COPY FROM STDIN is refused, COPY TO STDOUT read and dropped.
-  Result<Reply> send(const std::string& sql, std::chrono::milliseconds timeout, Rows rows = Rows::drop);
+  /// has no SQLSTATE then. COPY FROM STDIN is answered with `copy_data`, and refused where there is none;
+  /// COPY TO STDOUT is read and dropped.
+  Result<Reply> send(const std::string& sql, std::chrono::milliseconds timeout, Rows rows = Rows::drop,
+                     std::optional<std::string_view> copy_data = std::nullopt);
 
   bool alive() const;
   bool in_transaction() const;         ///< open and sound

@@ -128,6 +128,11 @@ class Execution {
   }
 
  private:
+  /// The rows that psql would send behind the statement.
+  std::optional<std::string_view> rows_of(const Statement& statement) const {
+    if (!m_part->sends_copy_data || statement.kind != StatementKind::copy_from_stdin) return std::nullopt;
+    return statement.copy_data;
+  }
   bool runs_in_one() const { return m_part->shape == TransactionShape::one_transaction; }
   void enter(const Part& part);
   Result<bool> run(const Part& part);
@@ -191,7 +196,8 @@ Result<bool> Execution::execute(const Statement& statement, std::size_t index) {
   result.text = shortened(statement.text, k_text_limit);
   result.location = statement.location;
   const auto start = Clock::now();
-  auto reply = m_session.send(std::string(statement.text), m_request.statement_timeout);
+  auto reply = m_session.send(std::string(statement.text), m_request.statement_timeout, Rows::drop,
+                              rows_of(statement));
   if (!reply) return failed(reply);
   result.duration = since(start);
   result.rows_changed = rows_changed(reply->command);
@@ -232,8 +238,8 @@ Result<bool> Execution::before_commit(const Location& location) {
 
 /// A statement of an autocommit side, in a transaction of its own where it can be watched.
 Result<bool> Execution::execute_alone(const Statement& statement, std::size_t index) {
-  if (m_request.observe == Observe::no || statement.kind != StatementKind::ordinary)
-    return execute_bare(statement, index);
+  const bool ordinary = statement.kind == StatementKind::ordinary || rows_of(statement);
+  if (m_request.observe == Observe::no || !ordinary) return execute_bare(statement, index);
   if (const auto begun = control("BEGIN", statement.location); !begun || !*begun) return begun;
   auto done = execute(statement, index);
   if (!done) return done;
@@ -319,6 +325,11 @@ Result<bool> Execution::run(const Part& part) {
   if (!going || !*going || !runs_in_one()) return going;
   going = before_commit(end_of_part());
   if (going && *going && &part == &m_request.script->parts.back()) going = keep_books();
+  if (going && *going && !part.error_where_ended.empty() && m_session.idle()) {
+    fail({"", part.error_where_ended, "the file has ended the transaction that the tool began", "", ""},
+         end_of_part());
+    going = false;
+  }
   if (going && *going) going = control("COMMIT", end_of_part());
   m_observer.transaction_ended();
   return going;

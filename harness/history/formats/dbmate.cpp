@@ -5,8 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "history/bookkeeping.h"
-#include "history/evidence.h"
+#include "base/text.h"
 #include "history/lines.h"
 #include "history/sections.h"
 
@@ -24,27 +23,20 @@ struct Marker {
 struct Markers {
   std::optional<Marker> up;
   std::optional<Marker> down;
-  int second_up_line = 0;
-  int second_down_line = 0;
-  int stray_line = 0;  ///< first line before the up that is neither empty nor a comment
+  int stray_line = 0;   ///< first line before them that is neither empty nor a comment
+  int second_line = 0;  ///< of the first that is there already
 };
 
-/// The markers stand at the beginning of their line: dbmate's expressions are anchored there.
+/// At the beginning of its line, unlike other comments.
 std::optional<Marker> marker(const Line& line, std::string_view name) {
-  std::string_view text = line.text;
-  if (!text.starts_with("--")) return std::nullopt;
-  text = stripped(text.substr(2));
+  if (!line.text.starts_with("--")) return std::nullopt;
+  const std::string_view text = stripped(line.text.substr(2));
   if (!text.starts_with(name)) return std::nullopt;
   const std::string_view options = text.substr(name.size());
   if (!options.empty() && options[0] != ' ' && options[0] != '\t') return std::nullopt;
   Marker marker{line.begin, line.number, true};
-  for (std::size_t at = 0; at < options.size();) {
-    const std::size_t begin = std::min(options.find_first_not_of(" \t", at), options.size());
-    at = std::min(options.find_first_of(" \t", begin), options.size());
-    const std::string_view option = options.substr(begin, at - begin);
-    // The last of several counts, and only "false" is false.
-    if (option.starts_with("transaction:") && std::count(option.begin(), option.end(), ':') == 1)
-      marker.transaction = option != "transaction:false";
+  for (const std::string& option : split(stripped(options), ' ')) {
+    if (stripped(option) == "transaction:false") marker.transaction = false;
   }
   return marker;
 }
@@ -55,15 +47,17 @@ Markers markers_of(std::string_view text) {
   while (lines.next()) {
     const Line& line = lines.line();
     const std::string_view code = stripped(line.text);
-    if (code.starts_with("--")) {
-      const auto up = marker(line, "migrate:up");
-      const auto down = marker(line, "migrate:down");
-      if (up && markers.up && markers.second_up_line == 0) markers.second_up_line = line.number;
-      if (down && markers.down && markers.second_down_line == 0) markers.second_down_line = line.number;
-      if (up && !markers.up) markers.up = up;
-      if (down && !markers.down) markers.down = down;
-    } else if (!markers.up && !code.empty() && markers.stray_line == 0) {
-      markers.stray_line = line.number;
+    if (!code.starts_with("--")) {
+      const bool before = !markers.up && !markers.down && !code.empty();
+      if (before && markers.stray_line == 0) markers.stray_line = line.number;
+      continue;
+    }
+    for (const bool is_up : {true, false}) {
+      auto found = marker(line, is_up ? "migrate:up" : "migrate:down");
+      if (!found) continue;
+      auto& known = is_up ? markers.up : markers.down;
+      if (known && markers.second_line == 0) markers.second_line = line.number;
+      if (!known) known = found;
     }
   }
   return markers;
@@ -77,14 +71,13 @@ Result<Sections> find_sections(const sql::Source& source) {
                   Location{source.path(), line, line > 0 ? 1 : 0});
   };
   if (!markers.up) return refused("it has no '-- migrate:up'", 0);
-  if (markers.down && markers.down->begin < markers.up->begin)
-    return refused("'-- migrate:down' stands before '-- migrate:up'", markers.down->line);
   if (markers.stray_line > 0) return refused("a statement stands before '-- migrate:up'", markers.stray_line);
   if (!markers.down) return refused("it has no '-- migrate:down'", 0);
-  if (markers.second_up_line > 0)
-    return refused("a second '-- migrate:up' would note the version twice", markers.second_up_line);
-  if (markers.second_down_line > 0)
-    return refused("'-- migrate:down' stands twice", markers.second_down_line);
+  if (markers.down->begin < markers.up->begin)
+    return refused("'-- migrate:down' stands before '-- migrate:up'", markers.down->line);
+  // It runs several sections, but notes the version behind each of them, which fails from the second on.
+  if (markers.second_line > 0)
+    return refused("a section of the same name stands before it", markers.second_line);
   return Sections{markers.up->line, markers.down->line};
 }
 
@@ -102,24 +95,30 @@ Result<sql::Script> read_dbmate(const Migration& migration, record::Side side) {
   auto part = sql::as_one_message(*source, {marker->begin, end}, shape, "dbmate");
   if (part && !marker->transaction && part->shape_reason.empty())
     part->shape_reason = fmt::format("transaction:false at {}:1", marker->line);
+  if (part) part->error_where_ended = "pq: unexpected transaction status idle";
   return script_of(std::move(part));
 }
 
 std::shared_ptr<const Bookkeeping> bookkeeping() {
-  return books("public.schema_migrations",
-               "CREATE TABLE IF NOT EXISTS public.schema_migrations (version varchar PRIMARY KEY)",
-               [](const Migration& migration, record::Side side) {
-                 const std::string version = literal(migration.version);
-                 return side == record::Side::up
-                            ? fmt::format("INSERT INTO public.schema_migrations (version) VALUES ({})",
-                                          version)
-                            : fmt::format("DELETE FROM public.schema_migrations WHERE version = {}", version);
-               });
+  auto books = std::make_shared<Bookkeeping>();
+  books->tables = {"public.schema_migrations"};
+  books->create =
+      "CREATE TABLE IF NOT EXISTS public.schema_migrations (version varchar(128) NOT NULL PRIMARY KEY)";
+  books->note = [](const Migration& migration, record::Side side) {
+    // The table is that of the schema which comes first in the path when the section has run.
+    const char* sql = side == record::Side::up ? "INSERT INTO %I.schema_migrations (version) VALUES (%L)"
+                                               : "DELETE FROM %I.schema_migrations WHERE version = %L";
+    return fmt::format(
+        "DO $dbmate$ BEGIN EXECUTE pg_catalog.format('{}', coalesce(pg_catalog.current_schema(), 'public'), "
+        "'{}'); END $dbmate$",
+        sql, migration.version);
+  };
+  return books;
 }
 
 Fit fits(const Folder& folder) {
   const std::string file = folder.first_with_line("-- migrate:up");
-  if (file.empty()) return {has_sql(folder) ? Fit::How::if_named : Fit::How::no, ""};
+  if (file.empty()) return {};
   return {Fit::How::sure, fmt::format("'-- migrate:up' in {}", file)};
 }
 
@@ -141,9 +140,7 @@ Result<History> load(const Folder& folder) {
     std::sort(migrations.begin(), migrations.end(),
               [](const Migration& a, const Migration& b) { return a.up_path < b.up_path; });
   });
-  if (!loaded) return loaded;
-  loaded->bookkeeping = bookkeeping();
-  loaded->habits.late = Habits::Late::applied;
+  if (loaded) loaded->bookkeeping = bookkeeping();
   return loaded;
 }
 
