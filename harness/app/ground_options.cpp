@@ -78,7 +78,8 @@ Result<Binaries> choose_binaries(const ServerOptions& options, std::optional<int
 
 Result<std::unique_ptr<engine::Engine>> make_engine(const ServerOptions& options, std::optional<int> major,
                                                     const RunPlaces& places) {
-  if (!options.server_url.empty()) return engine::postgres::existing_server(options.server_url);
+  if (!options.server_url.empty())
+    return engine::postgres::existing_server(options.server_url, places.run_directory);
   auto binaries = choose_binaries(options, major, places.versions);
   if (!binaries) return failed(binaries);
   auto account = engine::postgres::server_account();

@@ -219,6 +219,7 @@ class Pumping {
         m_errors(std::move(errors.read)),
         m_options(options) {
     if (!m_options.input) m_input.close();
+    if (m_options.leftovers == Leftovers::end) m_exit = Descriptor(open_pidfd(child));
     for (const Descriptor* end : {&m_input, &m_output, &m_errors}) {
       if (end->get() >= 0) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
     }
@@ -237,7 +238,16 @@ class Pumping {
         return failed(FailureKind::environment, fmt::format("cannot finish '{}': still running after {}",
                                                             program, human(m_options.deadline)));
       }
-      auto pumped = pump(m_options.deadline.count() > 0 ? milliseconds_left(until) : -1);
+      int timeout = m_options.deadline.count() > 0 ? milliseconds_left(until) : -1;
+      if (m_options.leftovers == Leftovers::end) {
+        if (has_ended()) {
+          end_leftovers();
+          break;
+        }
+        // Without pidfd_open (kernels before 5.3) the exit is looked for every 20 ms.
+        if (m_exit.get() < 0) timeout = timeout < 0 ? 20 : std::min(timeout, 20);
+      }
+      auto pumped = pump(timeout);
       if (!pumped) return failed(pumped);
     }
     return reap(program, until);
@@ -245,24 +255,47 @@ class Pumping {
 
  private:
   Result<void> pump(int timeout) {
-    std::array<pollfd, 4> polled{{{m_input.get(), POLLOUT, 0},
+    std::array<pollfd, 5> polled{{{m_input.get(), POLLOUT, 0},
                                   {m_output.get(), POLLIN, 0},
                                   {m_errors.get(), POLLIN, 0},
-                                  {interrupt_descriptor(), POLLIN, 0}}};
+                                  {interrupt_descriptor(), POLLIN, 0},
+                                  {m_exit.get(), POLLIN, 0}}};
     if (::poll(polled.data(), polled.size(), timeout) <= 0) return {};
-    if (polled[1].revents != 0) drain(m_output, m_finished.output, false);
-    if (polled[2].revents != 0) drain(m_errors, m_finished.errors, true);
+    if (polled[1].revents != 0) drain(m_output, m_finished.output, m_options.watch_output);
+    if (polled[2].revents != 0) drain(m_errors, m_finished.errors, m_options.watch_errors);
     if (polled[0].revents != 0) return feed();
     return {};
   }
 
-  void drain(Descriptor& from, std::string& into, bool watched) {
+  /// Has the child ended? It stays to be reaped, so that its group cannot be another's meanwhile.
+  bool has_ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(m_child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == m_child;
+  }
+
+  void end_leftovers() {
+    ::kill(-m_child, SIGKILL);
+    const auto all_said = [](Descriptor& from) {
+      pollfd polled{from.get(), POLLIN, 0};
+      return from.get() < 0 || ::poll(&polled, 1, 0) == 0;
+    };
+    // One that has left the group may go on talking for ever.
+    for (int pieces = 0; pieces < 1000 && !all_said(m_output); ++pieces)
+      drain(m_output, m_finished.output, m_options.watch_output);
+    for (int pieces = 0; pieces < 1000 && !all_said(m_errors); ++pieces)
+      drain(m_errors, m_finished.errors, m_options.watch_errors);
+    m_output.close();
+    m_errors.close();
+  }
+
+  void drain(Descriptor& from, std::string& into, const std::function<void(std::string_view)>& watch) {
     std::array<char, 65536> buffer;
     const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
     if (got <= 0) return from.close();
     const std::string_view text(buffer.data(), static_cast<std::size_t>(got));
-    if (watched && m_options.watch_errors) m_options.watch_errors(text);
+    if (watch) watch(text);
     into.append(text.substr(0, m_options.output_limit - std::min(m_options.output_limit, into.size())));
   }
 
@@ -293,6 +326,7 @@ class Pumping {
     const Descriptor watch(open_pidfd(m_child));
     int status = 0;
     while (true) {
+      if (m_options.leftovers == Leftovers::end && has_ended()) ::kill(-m_child, SIGKILL);
       const pid_t got = ::waitpid(m_child, &status, watch.get() >= 0 ? WNOHANG : 0);
       if (got == m_child) break;
       if (got < 0 && errno != EINTR)
@@ -322,6 +356,7 @@ class Pumping {
   Descriptor m_input;
   Descriptor m_output;
   Descriptor m_errors;
+  Descriptor m_exit;  ///< pidfd of the child, where its end is to be seen
   const RunOptions& m_options;
   std::vector<char> m_buffer;
   std::size_t m_pending_from = 0;

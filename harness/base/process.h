@@ -35,12 +35,20 @@ struct Command {
 /// Fills the buffer with what the child reads next and returns how many bytes that is; 0 at the end.
 using Feed = std::function<Result<std::size_t>(char* buffer, std::size_t size)>;
 
+/// Of processes that a child leaves in its group, or that hold its output open when it has ended.
+enum class Leftovers {
+  await,  ///< until they close it
+  end     ///< SIGKILL for the group; what it has said by then is all that is waited for
+};
+
 struct RunOptions {
   std::chrono::milliseconds deadline{0};  ///< 0: none; on reaching it the child is killed, a Failure returned
   Feed input;                             ///< none: the child reads nothing
   std::size_t output_limit = 4UL * 1024 * 1024;  ///< of each stream; what is over it is read and dropped
   /// Sees the error stream as it comes in, before it is appended to `errors`.
   std::function<void(std::string_view)> watch_errors;
+  std::function<void(std::string_view)> watch_output = {};  ///< the same for the other one
+  Leftovers leftovers = Leftovers::await;
 };
 
 struct Finished {

@@ -59,6 +59,24 @@ TEST(process, feeds_more_than_a_pipe_holds) {
   EXPECT_EQ(trimmed(finished->output), "5000000");
 }
 
+TEST(process, ends_what_a_child_leaves_behind_where_asked) {
+  RunOptions options;
+  options.leftovers = Leftovers::end;
+  std::string watched;
+  options.watch_output = [&](std::string_view text) { watched += text; };
+  const auto start = std::chrono::steady_clock::now();
+  for (const char* script :
+       {"sleep 100 & echo $!", "sleep 100 >/dev/null 2>&1 & echo $!", "setsid sleep 5 & echo $!"}) {
+    watched.clear();
+    const auto finished = run(shell(script), options);
+    ASSERT_TRUE(finished) << to_string(finished.error());
+    EXPECT_EQ(finished->exit_code, 0);
+    EXPECT_EQ(watched, finished->output);
+    EXPECT_FALSE(watched.empty());
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
+}
+
 TEST(process, a_failing_feed_ends_the_child) {
   RunOptions options;
   options.input = [](char*, std::size_t) -> Result<std::size_t> {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/process.h"
 #include "base/result.h"
 #include "engine/state.h"
 #include "record/record.h"
@@ -25,6 +26,19 @@ struct SideRequest {
   std::string bookkeeping;  ///< SQL with which the tool notes that the side is done; may be empty
   std::chrono::milliseconds statement_timeout{0};  ///< 0: none
   Observe observe = Observe::yes;                  ///< no: apply only, as fast as may be
+};
+
+/// A program that runs one side of a migration by itself.
+struct ToolRequest {
+  record::Side side = record::Side::up;
+  std::string name;  ///< for messages: "alembic"
+  /// {url}, {host}, {port}, {socket} (a directory), {user}, {password} and {database} are put into arguments
+  /// and environment. DATABASE_URL, PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and PGSSLMODE are set
+  /// where the command does not set them itself; no other PG… of ours is passed on.
+  Command command;
+  std::chrono::milliseconds deadline{0};  ///< of the whole program; 0: none
+  Location location;                      ///< of the migration: its statements stand in no file that we know
+  Observe observe = Observe::yes;
 };
 
 struct SideOutcome {
@@ -73,6 +87,11 @@ class Instance {
   /// Runs a side in a new session, the last statement's end awaited; SQL errors are part of the outcome. A
   /// Failure means that the instance itself is lost or that we were interrupted.
   virtual Result<SideOutcome> run_side(const SideRequest& request) = 0;
+
+  /// Runs a program that connects to the database, and watches what it sends. That it fails, or runs into its
+  /// deadline, is part of the outcome; a Failure means that it could not be started, that the instance is
+  /// lost, or that we were interrupted. Nothing of the program is connected to the database afterwards.
+  virtual Result<SideOutcome> run_tool(const ToolRequest& request) = 0;
 
   /// Settings that the session of the last observed side had otherwise at its end; asked for when the side
   /// ended, and awaited only here.

@@ -23,13 +23,21 @@ struct Reply {
 
 enum class Rows { drop, keep };
 
+/// What takes SQL and answers: a session of ours, or one that a tool holds.
+class Session {
+ public:
+  virtual ~Session() = default;
+  /// One message or, in a session that is not ours, one statement; what Client::send() says holds for all.
+  virtual Result<Reply> send(const std::string& sql, std::chrono::milliseconds timeout, Rows rows) = 0;
+};
+
 /// A session over libpq, which (unlike libpqxx 6) tells the position of an error, the state of the
 /// transaction and the fields of a notice. Every wait has a deadline and watches for signals.
-class Client {
+class Client final : public Session {
  public:
   /// Sends the start-up message and returns: the server prepares the session while we do something else.
   explicit Client(const std::string& connection);
-  ~Client();
+  ~Client() override;
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -44,8 +52,12 @@ class Client {
   /// `timeout` (0: none) the statement is cancelled, and if that does not help the session closed; the error
   /// has no SQLSTATE then. COPY FROM STDIN is answered with `copy_data`, and refused where there is none;
   /// COPY TO STDOUT is read and dropped.
-  Result<Reply> send(const std::string& sql, std::chrono::milliseconds timeout, Rows rows = Rows::drop,
-                     std::optional<std::string_view> copy_data = std::nullopt);
+  Result<Reply> send(const std::string& sql, std::chrono::milliseconds timeout, Rows rows,
+                     std::optional<std::string_view> copy_data);
+  Result<Reply> send(const std::string& sql, std::chrono::milliseconds timeout,
+                     Rows rows = Rows::drop) override {
+    return send(sql, timeout, rows, std::nullopt);
+  }
 
   bool alive() const;
   bool in_transaction() const;         ///< open and sound

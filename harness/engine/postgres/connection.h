@@ -60,6 +60,8 @@ class Connection {
   int server_version() const;  ///< 150020
   std::string parameter(const char* name) const;
   bool usable() const;
+  /// For what libpq knows of the session and we have no word for; it stays ours.
+  pg_conn* handle() const { return m_connection.get(); }
 
  private:
   struct Finish {

@@ -202,8 +202,10 @@ class Databases {
 class ExistingInstance : public DatabaseInstance {
  public:
   ExistingInstance(std::shared_ptr<Databases> databases, std::string name, record::ServerInfo info,
-                   const std::string& connection, std::shared_ptr<ToolBox> tools)
-      : DatabaseInstance(std::move(info), connection, std::move(tools), std::nullopt),
+                   const std::string& connection, std::shared_ptr<ToolBox> tools,
+                   std::filesystem::path run_directory)
+      : DatabaseInstance(std::move(info), connection, std::move(tools), std::nullopt,
+                         std::move(run_directory)),
         m_databases(std::move(databases)),
         m_name(std::move(name)) {}
   ExistingInstance(const ExistingInstance&) = delete;
@@ -256,8 +258,12 @@ Result<record::ServerInfo> describe(Connection& session) {
 
 class ExistingEngine : public Engine {
  public:
-  ExistingEngine(std::shared_ptr<Databases> databases, record::ServerInfo info)
-      : m_databases(std::move(databases)), m_info(std::move(info)), m_tools(std::make_shared<ToolBox>("")) {}
+  ExistingEngine(std::shared_ptr<Databases> databases, record::ServerInfo info,
+                 std::filesystem::path run_directory)
+      : m_databases(std::move(databases)),
+        m_info(std::move(info)),
+        m_tools(std::make_shared<ToolBox>("")),
+        m_run_directory(std::move(run_directory)) {}
 
   std::string fingerprint() const override {
     std::string text = "existing postgres " + m_info.version;
@@ -278,7 +284,8 @@ class ExistingEngine : public Engine {
     if (!name) return failed(name);
     const auto connection = m_databases->connection(*name);
     if (!connection) return failed(connection);
-    return std::make_unique<ExistingInstance>(m_databases, std::move(*name), m_info, *connection, m_tools);
+    return std::make_unique<ExistingInstance>(m_databases, std::move(*name), m_info, *connection, m_tools,
+                                              m_run_directory);
   }
 
   /// Roles are the whole server's: two copies of a migration that makes one would meet.
@@ -290,6 +297,7 @@ class ExistingEngine : public Engine {
   std::shared_ptr<Databases> m_databases;
   record::ServerInfo m_info;
   std::shared_ptr<ToolBox> m_tools;
+  std::filesystem::path m_run_directory;
 };
 
 /// The URL with a database to begin from, our name, and nothing of the environment that changes a session.
@@ -323,7 +331,8 @@ std::string hint_for(const std::string& refusal) {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> existing_server(const std::string& url) {
+Result<std::unique_ptr<Engine>> existing_server(const std::string& url,
+                                                const std::filesystem::path& run_directory) {
   const auto connection = completed(url);
   if (!connection) return failed(connection);
   auto session = Connection::open(*connection);
@@ -348,7 +357,7 @@ Result<std::unique_ptr<Engine>> existing_server(const std::string& url) {
   if (!info) return failed(info);
   auto databases = std::make_shared<Databases>(*connection, std::move(*session));
   databases->sweep();
-  return std::make_unique<ExistingEngine>(std::move(databases), std::move(*info));
+  return std::make_unique<ExistingEngine>(std::move(databases), std::move(*info), run_directory);
 }
 
 }  // namespace lockkeeper::engine::postgres

@@ -8,15 +8,18 @@
 #include "engine/postgres/client.h"
 #include "engine/postgres/connection.h"
 #include "engine/postgres/fixture.h"
+#include "engine/postgres/tool_runner.h"
 
 namespace lockkeeper::engine::postgres {
 
 DatabaseInstance::DatabaseInstance(record::ServerInfo server, std::string connection,
-                                   std::shared_ptr<ToolBox> tools, std::optional<RunAs> run_as)
+                                   std::shared_ptr<ToolBox> tools, std::optional<RunAs> run_as,
+                                   std::filesystem::path run_directory)
     : m_server(std::move(server)),
       m_connection(std::move(connection)),
       m_tools(std::move(tools)),
       m_run_as(std::move(run_as)),
+      m_run_directory(std::move(run_directory)),
       m_side_runner(m_connection),
       m_state_reader(m_connection),
       m_probe(m_connection) {}
@@ -59,6 +62,10 @@ Result<void> DatabaseInstance::analyze() {
 
 Result<SideOutcome> DatabaseInstance::run_side(const SideRequest& request) {
   return m_side_runner.run(request);
+}
+
+Result<SideOutcome> DatabaseInstance::run_tool(const ToolRequest& request) {
+  return postgres::run_tool(request, m_connection, m_run_directory);
 }
 
 Result<State> DatabaseInstance::read_state(const State* previous, const Touched& touched,

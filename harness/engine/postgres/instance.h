@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ class DatabaseInstance : public Instance {
   Result<void> execute(const std::string& sql, const Location& location) override;
   Result<void> analyze() override;
   Result<SideOutcome> run_side(const SideRequest& request) override;
+  Result<SideOutcome> run_tool(const ToolRequest& request) override;
   Result<std::vector<record::SettingChange>> leaked_settings() override {
     return m_side_runner.leaked_settings();
   }
@@ -54,8 +56,9 @@ class DatabaseInstance : public Instance {
   void open_ahead(std::unique_ptr<Client> first);
 
  protected:
+  /// `run_directory` (base/run_directory.h) takes what a tool needs to connect; empty: below /tmp.
   DatabaseInstance(record::ServerInfo server, std::string connection, std::shared_ptr<ToolBox> tools,
-                   std::optional<RunAs> run_as);
+                   std::optional<RunAs> run_as, std::filesystem::path run_directory);
 
   const std::string& connection() const { return m_connection; }
   /// Ends our own sessions: before the server is stopped or the database copied.
@@ -66,6 +69,7 @@ class DatabaseInstance : public Instance {
   std::string m_connection;
   std::shared_ptr<ToolBox> m_tools;
   std::optional<RunAs> m_run_as;
+  std::filesystem::path m_run_directory;
   int m_scale = 1;
   SideRunner m_side_runner;
   StateReader m_state_reader;

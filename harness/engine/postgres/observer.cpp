@@ -70,7 +70,7 @@ Result<void> Observer::look(record::StatementRecord& statement) {
 
 /// COMMIT would fire the deferred triggers right now anyway.
 Result<std::optional<record::SqlError>> Observer::look_before_commit() {
-  auto reply = m_session.send("SET CONSTRAINTS ALL IMMEDIATE", k_look_timeout);
+  auto reply = m_session.send("SET CONSTRAINTS ALL IMMEDIATE", k_look_timeout, Rows::drop);
   if (!reply) return failed(reply);
   if (reply->error) return std::move(reply->error);
   reply = m_session.send(k_look, k_look_timeout, Rows::keep);
@@ -103,8 +103,9 @@ Result<void> Observer::take_all(const Reply& reply, record::StatementRecord* sta
 Result<void> Observer::recognise(const std::vector<Row>& rows) {
   std::vector<std::string> unknown;
   for (const Row& row : rows) {
-    if (!row[k_relation_oid].empty() && !m_relations.contains(row[k_relation_oid]))
-      unknown.push_back(row[k_relation_oid]);
+    if (row[k_relation_oid].empty()) continue;
+    const auto found = m_relations.find(row[k_relation_oid]);
+    if (found == m_relations.end() || !found->second.known) unknown.push_back(row[k_relation_oid]);
   }
   if (unknown.empty()) return {};
   const auto reply = m_committed.send(
@@ -115,9 +116,15 @@ Result<void> Observer::recognise(const std::vector<Row>& rows) {
       k_look_timeout, Rows::keep);
   if (!reply) return failed(reply);
   if (reply->error) lost_sight();
-  for (const std::string& oid : unknown) m_relations.try_emplace(oid);
+  for (const std::string& oid : unknown) m_relations[oid].known = true;
   for (const Row& row : reply->rows) {
-    m_relations[row[0]] = Relation{row[1], row[2].empty() ? 'r' : row[2][0], true, row[3], 0, {}};
+    Relation& relation = m_relations[row[0]];
+    relation.file_node = row[3];
+    if (!relation.name.empty()) continue;
+    relation.kind = row[2].empty() ? 'r' : row[2][0];
+    const auto before = m_before != nullptr ? m_before->find(row[0]) : RelationNames::const_iterator();
+    relation.existed = m_before == nullptr || before != m_before->end();
+    relation.name = m_before != nullptr && relation.existed ? before->second : row[1];
   }
   return {};
 }
@@ -166,6 +173,37 @@ void Observer::take_storage(Relation& relation, const Row& row, record::Statemen
                             : relation.kind == 'r' && number(row[k_bytes]) == 0 ? StorageChange::truncated
                                                                                 : StorageChange::rewritten;
   statement->rewrites.push_back({relation.name, how});
+}
+
+Result<RelationNames> Observer::relations(Session& committed) {
+  const auto reply = committed.send(
+      "SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c "
+      "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid >= 16384",
+      k_look_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  if (reply->error) {
+    return failed(FailureKind::environment, "cannot read the catalog: " + reply->error->message);
+  }
+  RelationNames names;
+  for (const Row& row : reply->rows) names.emplace(row[0], row[1]);
+  return names;
+}
+
+/// Whatever has a transaction id leaves a record when it commits, changes of unlogged tables too.
+Result<void> Observer::look_from_outside(record::StatementRecord& statement, bool may_change_rows) {
+  const auto reply =
+      m_committed.send("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn", k_look_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  const bool answered = !reply->error && !reply->rows.empty();
+  const auto wal = answered ? static_cast<std::uint64_t>(number(reply->rows.front()[0])) : 0;
+  if (m_wal != 0 && wal > m_wal) statement.wal_bytes = wal - m_wal;
+  if (may_change_rows && (m_wal == 0 || wal != m_wal)) lost_sight();
+  m_wal = wal;
+  return {};
+}
+
+void Observer::forget_storage() {
+  for (auto& [oid, relation] : m_relations) relation.known = false;
 }
 
 void Observer::transaction_ended() {

@@ -12,6 +12,9 @@
 
 namespace lockkeeper::engine::postgres {
 
+/// Names of all relations before a side began, by oid.
+using RelationNames = std::map<std::string, std::string>;
+
 /// Watches one side from inside its own transactions: pg_locks of its backend, the session's own table
 /// counters and file nodes. Both are exact until COMMIT: a lock on a table is kept to the end of the
 /// transaction that took it (or of the savepoint that is rolled back together with the change), and
@@ -20,7 +23,13 @@ namespace lockkeeper::engine::postgres {
 class Observer {
  public:
   /// `committed` is a second session, which sees relations as they were before the open transaction.
-  Observer(Client& session, Client& committed) : m_session(session), m_committed(committed) {}
+  /// Where a side has several sessions, what another of them has committed is no relation that existed before
+  /// the side: `before`, which outlives the observer, says which did.
+  Observer(Session& session, Session& committed, const RelationNames* before = nullptr)
+      : m_session(session), m_committed(committed), m_before(before) {}
+
+  /// All relations that are there now, for observers of several sessions.
+  static Result<RelationNames> relations(Session& committed);
 
   /// What to send to a session that will be watched, so that its caches are warm.
   static const std::string& warm_up();
@@ -34,6 +43,11 @@ class Observer {
   /// Fires what is deferred to COMMIT while it can still be watched, and looks; the server's error if one is
   /// due.
   Result<std::optional<record::SqlError>> look_before_commit();
+  /// After what ran where no look reaches: how much the server has written since the last look, which it does
+  /// for every change that is committed; rows of any table may have changed if it has.
+  Result<void> look_from_outside(record::StatementRecord& statement, bool may_change_rows);
+  /// Other sessions, or a rollback, may have replaced files of relations: what is there is asked for anew.
+  void forget_storage();
   /// The transaction is over: the next one begins without locks.
   void transaction_ended();
   /// Something ran that could not be watched: any table may have changed.
@@ -46,6 +60,7 @@ class Observer {
     std::string name;
     char kind = 'r';
     bool existed = false;
+    bool known = true;  ///< the file node is what is committed, or what this transaction made of it
     std::string file_node;
     std::int64_t scans = 0;
     std::set<std::string> modes;
@@ -57,8 +72,9 @@ class Observer {
   void take(const Row& row, record::StatementRecord* statement);
   void take_storage(Relation& relation, const Row& row, record::StatementRecord* statement);
 
-  Client& m_session;
-  Client& m_committed;
+  Session& m_session;
+  Session& m_committed;
+  const RelationNames* m_before;
   std::map<std::string, Relation> m_relations;  ///< by oid
   std::uint64_t m_wal = 0;
   Touched m_touched;

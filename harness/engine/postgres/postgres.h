@@ -45,6 +45,8 @@ struct PrivateOptions {
 Result<std::unique_ptr<Engine>> private_servers(PrivateOptions options);
 
 /// An existing server: databases named lockkeeper_<run>_<n> are created there, used and dropped.
-Result<std::unique_ptr<Engine>> existing_server(const std::string& url);
+/// `run_directory` (this run's own) takes what a tool needs to connect.
+Result<std::unique_ptr<Engine>> existing_server(const std::string& url,
+                                                const std::filesystem::path& run_directory = {});
 
 }  // namespace lockkeeper::engine::postgres

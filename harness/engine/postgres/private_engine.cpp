@@ -108,7 +108,7 @@ class PrivateInstance : public DatabaseInstance {
   PrivateInstance(const PrivateOptions& options, std::shared_ptr<ToolBox> tools, record::ServerInfo info,
                   InstanceDirectory directory, std::unique_ptr<PrivateServer> server, std::string database)
       : DatabaseInstance(std::move(info), server->connection(database), std::move(tools),
-                         owner(options.account)),
+                         owner(options.account), options.run_directory),
         m_options(options),
         m_directory(std::move(directory)),
         m_server(std::move(server)),

@@ -257,6 +257,33 @@ TEST_F(ServerTest, an_existing_server_is_swept_of_dead_runs_and_of_nothing_else)
   EXPECT_EQ((*after)[0][0], "lockkeeper_0a0b0c0d_1,lockkeeper_mine");
 }
 
+TEST_F(ServerTest, a_tool_runs_a_side_on_any_instance) {
+  ToolRequest request;
+  request.name = "psql";
+  request.command.argv = {"psql", "-X", "-q", "-c", "BEGIN", "-c", "CREATE TABLE made ()", "-c", "COMMIT"};
+  const DisposableServer server;
+  auto existing = existing_server(server.connection("postgres"), m_run->path());
+  ASSERT_TRUE(existing) << to_string(existing.error());
+  for (Engine* engine : {m_engine.get(), existing->get()}) {
+    const auto image = engine->make_empty(m_directory / "image", "Müller's \"db\"");
+    ASSERT_TRUE(image) << to_string(image.error());
+    auto instance = engine->restore(*image, "Müller's \"db\"", Purpose::rehearse);
+    ASSERT_TRUE(instance) << to_string(instance.error());
+    const auto before = (*instance)->read_state(nullptr, {});
+    const auto outcome = (*instance)->run_tool(request);
+    ASSERT_TRUE(outcome) << to_string(outcome.error());
+    EXPECT_FALSE(outcome->run.error) << outcome->run.error->message << outcome->run.error->detail;
+    ASSERT_EQ(outcome->run.statements.size(), 3U);
+    EXPECT_TRUE(outcome->run.statements[1].locks_observed);
+    EXPECT_FALSE(outcome->touched.everything);
+    const auto after = (*instance)->read_state(&*before, outcome->touched);
+    ASSERT_TRUE(after) << to_string(after.error());
+    EXPECT_EQ(compare(*before, *after).objects.size(), 1U);
+    instance->reset();
+    ASSERT_TRUE(engine->discard(*image));
+  }
+}
+
 TEST_F(ServerTest, a_server_that_cannot_be_used_says_why) {
   const auto nowhere = existing_server("host=/nowhere/at/all dbname=x");
   ASSERT_FALSE(nowhere);

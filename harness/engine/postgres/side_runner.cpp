@@ -6,6 +6,7 @@
 #include "engine/postgres/client.h"
 #include "engine/postgres/observer.h"
 #include "engine/postgres/session_traces.h"
+#include "engine/postgres/statement_text.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -21,7 +22,6 @@ using sql::StatementKind;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds k_own_timeout{60'000};
-constexpr std::size_t k_text_limit = 4000;
 
 /// What a new session begins with (a spare one that was opened before a side changed it begins with something
 /// else), and whether sessions may serve one side after another.
@@ -54,32 +54,6 @@ record::Microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<record::Microseconds>(Clock::now() - start);
 }
 
-/// "UPDATE 3" → 3; SELECT and DDL have no count of rows changed.
-std::optional<std::int64_t> rows_changed(const std::string& command) {
-  for (const std::string_view verb : {"INSERT ", "UPDATE ", "DELETE ", "MERGE ", "COPY "}) {
-    if (command.starts_with(verb))
-      return std::strtoll(command.substr(command.rfind(' ') + 1).c_str(), nullptr, 10);
-  }
-  return std::nullopt;
-}
-
-/// Byte offset of the n-th character (from 1) of UTF-8 text.
-std::size_t byte_of_character(std::string_view text, std::size_t position) {
-  std::size_t at = 0;
-  for (std::size_t character = 1; character < position && at < text.size(); ++character) {
-    ++at;
-    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
-  }
-  return at;
-}
-
-/// At most `limit` bytes, never cut inside a character.
-std::string shortened(std::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return std::string(text);
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
-  return std::string(text.substr(0, limit));
-}
-
 bool may_leave_traces(const sql::Script& script) {
   for (const Part& part : script.parts) {
     for (const auto& source : part.sources) {
@@ -95,14 +69,6 @@ bool may_leave_traces(const sql::Script& script) {
 bool refuses_transaction(const SqlError& error, const Statement& statement) {
   return statement.kind != StatementKind::set_transaction &&
          (error.sqlstate == "25001" || error.sqlstate == "2D000");
-}
-
-/// Does a statement that runs outside of transactions leave every row as it is? Index builds and VACUUM do.
-bool leaves_rows_alone(const Statement& statement) {
-  const std::string head = lower(abridged(statement.text.substr(0, 200), 60));
-  return statement.kind == StatementKind::no_transaction &&
-         (head.starts_with("create index") || head.starts_with("create unique index") ||
-          head.starts_with("drop index") || head.starts_with("reindex") || head.starts_with("vacuum"));
 }
 
 }  // namespace
@@ -273,7 +239,7 @@ Result<bool> Execution::execute_bare(const Statement& statement, std::size_t ind
   if (statement.kind == StatementKind::end) m_observer.transaction_ended();
   const bool may_change_rows =
       statement.kind == StatementKind::ordinary ||
-      (statement.kind == StatementKind::no_transaction && !leaves_rows_alone(statement));
+      (statement.kind == StatementKind::no_transaction && !leaves_rows_alone(statement.text, statement.kind));
   if (outside && may_change_rows) m_observer.lost_sight();
   return done;
 }
