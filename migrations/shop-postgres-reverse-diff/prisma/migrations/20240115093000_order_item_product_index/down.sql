@@ -1,0 +1,2 @@
+-- DropIndex
+DROP INDEX "OrderItem_productId_idx";

@@ -1,0 +1,2 @@
+-- "productCode" is still there, and still the one that counts.
+UPDATE "Product" SET "itemCode" = NULL;

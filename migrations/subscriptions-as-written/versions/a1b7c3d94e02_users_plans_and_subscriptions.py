@@ -1,0 +1,1 @@
+../../subscriptions/alembic/versions/a1b7c3d94e02_users_plans_and_subscriptions.py

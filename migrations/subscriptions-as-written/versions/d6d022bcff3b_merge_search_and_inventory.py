@@ -1,0 +1,1 @@
+../../subscriptions/alembic/versions/d6d022bcff3b_merge_search_and_inventory.py

@@ -1,0 +1,1 @@
+../../subscriptions/alembic/versions/003_variants_costs_delivery_and_loyalty.py

@@ -1,0 +1,1 @@
+../../subscriptions/alembic/versions/004_user_preferences.py

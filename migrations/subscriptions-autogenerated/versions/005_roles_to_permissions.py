@@ -1,0 +1,1 @@
+../../subscriptions/alembic/versions/005_roles_to_permissions.py

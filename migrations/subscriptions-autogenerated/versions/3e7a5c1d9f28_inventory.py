@@ -1,0 +1,1 @@
+../../subscriptions/alembic/versions/3e7a5c1d9f28_inventory.py

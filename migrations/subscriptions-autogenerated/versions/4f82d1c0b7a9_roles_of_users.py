@@ -1,0 +1,1 @@
+../../subscriptions/alembic/versions/4f82d1c0b7a9_roles_of_users.py

@@ -1,0 +1,1 @@
+../../subscriptions/alembic/versions/9b2f4d6c8e10_search.py
