@@ -49,10 +49,30 @@ tl::unexpected<Failure> base_fails(const history::Migration& migration, const re
 
 }  // namespace
 
+namespace {
+
+/// A side that a program outside runs: observed all the same.
+Result<engine::SideOutcome> run_by_tool(Instance& instance, const history::Migration& migration,
+                                        record::Side side, engine::Observe observe) {
+  auto tool = migration.command(migration, side);
+  if (!tool) return failed(tool);
+  engine::ToolRequest request;
+  request.side = side;
+  request.name = tool->name;
+  request.command = std::move(tool->command);
+  request.deadline = tool->deadline;
+  request.location = {migration.up_path, 1, 1};
+  request.observe = observe;
+  return instance.run_tool(request);
+}
+
+}  // namespace
+
 Result<engine::SideOutcome> run_side(Instance& instance, const history::Migration& migration,
                                      record::Side side, std::chrono::milliseconds statement_timeout,
                                      engine::Observe observe) {
-  const auto script = side == record::Side::up ? migration.up() : migration.down();
+  if (migration.command) return run_by_tool(instance, migration, side, observe);
+  const auto script = migration.script(side);
   if (!script) return failed(script);
   engine::SideRequest request;
   request.side = side;
@@ -160,7 +180,7 @@ Result<void> Ground::load_fixtures(Instance& instance) {
     const auto done = instance.load_fixture(fixture.path, fixture.table);
     if (!done) return failed(done);
   }
-  if (m_history.bookkeeping) {
+  if (m_history.bookkeeping && !m_history.bookkeeping->create.empty()) {
     const auto done = instance.execute(m_history.bookkeeping->create, Location{m_history.directory, 0, 0});
     if (!done) return done;
   }
@@ -168,7 +188,7 @@ Result<void> Ground::load_fixtures(Instance& instance) {
 }
 
 Result<void> Ground::apply(Instance& instance, std::size_t from, std::size_t to) {
-  for (std::size_t index = from; index < to; ++index) {
+  for (const std::size_t index : m_history.steps_between(from, to)) {
     const auto& migration = m_history.migrations[index];
     const auto outcome =
         run_side(instance, migration, record::Side::up, m_options.statement_timeout, engine::Observe::no);
