@@ -74,7 +74,7 @@ Text Expansion::expression(bool in_brace) {
       text += '$';
       m_at += 2;
     } else if (m_line[m_at] == '$' && m_at + 1 < m_line.size()) {
-      const Text value = expansion();
+      Text value = expansion();
       if (!value) return value;
       text += *value;
     } else {
@@ -95,7 +95,7 @@ Text Expansion::name() {
 Text Expansion::expansion() {
   ++m_at;
   if (rest().starts_with('{')) return brace();
-  const Text name = this->name();
+  Text name = this->name();
   if (!name) return name;
   const char* value = std::getenv(name->c_str());
   return value == nullptr ? "" : value;
@@ -104,7 +104,7 @@ Text Expansion::expansion() {
 Text Expansion::brace() {
   ++m_at;
   if (++m_depth > k_deepest) return tl::unexpected<std::string>("too many braces in braces");
-  const Text name = this->name();
+  Text name = this->name();
   if (!name) return name;
   const char* value = std::getenv(name->c_str());
   Text result = rest().starts_with('}') ? Text(value == nullptr ? "" : value) : operation(*name, value);
@@ -121,7 +121,7 @@ Text Expansion::operation(const std::string& name, const char* value) {
   const char what = at_end() ? '\0' : or_empty ? '-' : m_line[m_at];
   if (what != '-' && what != '?') return tl::unexpected<std::string>("no operator behind a name in braces");
   m_at += or_empty ? 2 : 1;
-  const Text other = expression(true);
+  Text other = expression(true);
   if (!other) return other;
   if (value != nullptr && !(or_empty && *value == '\0')) return value;
   if (what == '-') return other;

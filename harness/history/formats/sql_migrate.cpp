@@ -123,9 +123,9 @@ Result<void> Parser::parse() {
     const Line& line = lines.line();
     if (line.text.size() >= k_longest_line) return refused("a line of 1 MiB or more", line.number);
     if (line.text.starts_with(k_command)) {
-      if (const auto taken = take_command(line); !taken) return taken;
+      if (auto taken = take_command(line); !taken) return taken;
     } else if (!line.text.starts_with("-- ")) {
-      if (const auto taken = take_code(line); !taken) return taken;
+      if (auto taken = take_code(line); !taken) return taken;
     }
   }
   if (m_block_line > 0) return refused("StatementEnd is missing", m_block_line);
