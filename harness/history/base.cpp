@@ -35,7 +35,10 @@ bool same_statements(const Migration& a, const Migration& b) {
 }
 
 /// A tool that keeps a checksum takes a comment for a change too.
-bool edited(const Migration& now, const Migration& before, bool by_checksum) {
+bool edited(Migration now, Migration before, bool by_checksum) {
+  // Settings lie outside of the folder, and the base is that folder alone.
+  now.up_settings.clear();
+  before.up_settings.clear();
   const auto hash = now.hash_of_up();
   const auto old_hash = before.hash_of_up();
   if (hash && old_hash && *hash == *old_hash) return false;
@@ -49,11 +52,17 @@ Trial trial_beside(History& history, const History& base, const std::string& nam
   for (const Migration& migration : base.migrations) known.emplace(migration.version, &migration);
   Trial trial;
   std::set<std::string_view> found;
+  std::set<std::string_view> again;  ///< that the tool runs once more, since they have changed
   std::vector<const Migration*> waiting;
   for (const Migration& migration : history.migrations) {
     const auto before = known.find(migration.version);
     if (before == known.end()) {
       waiting.push_back(&migration);
+      continue;
+    }
+    const bool changed = edited(migration, *before->second, history.habits.keeps_checksums);
+    if (changed && migration.runs_when_changed) {
+      again.insert(before->first);
       continue;
     }
     found.insert(before->first);
@@ -65,12 +74,12 @@ Trial trial_beside(History& history, const History& base, const std::string& nam
       }
       waiting.clear();
     }
-    if (!edited(migration, *before->second, history.habits.keeps_checksums)) continue;
+    if (!changed) continue;
     trial.facts.push_back({HistoryFactKind::edited, migration.version, place_of(migration),
                            fmt::format("its up is not what {} has", name), history.habits.when_edited});
   }
   for (const Migration& migration : base.migrations) {
-    if (found.contains(migration.version)) continue;
+    if (found.contains(migration.version) || again.contains(migration.version)) continue;
     trial.facts.push_back({HistoryFactKind::edited, migration.version, Location{history.directory, 0, 0},
                            fmt::format("{} has it, and it is not here any more", name),
                            history.habits.when_edited});

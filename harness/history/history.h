@@ -52,6 +52,8 @@ struct Migration {
   int down_line = 0;
   std::vector<std::string> further_files;  ///< that up is made of beside up_path, in order
   std::string up_digest;                   ///< of what up sends, where files hold more than that; else empty
+  std::string up_settings;                 ///< what else decides what up sends: values put into its text
+  bool runs_when_changed = false;          ///< where its text has changed the tool runs its up once more
 
   bool hash_what_is_sent = false;  ///< up is made of more files than can be named before it is read
 

@@ -233,11 +233,11 @@ TEST_F(HistoryTest, a_folder_in_which_nothing_fits_is_refused) {
   write("README.md");
   EXPECT_EQ(failure(),
             "error: migrations 'DIR': no file fits a layout that is read, seen were 'README.md'" + hint);
-  write("V1__a.sql");
-  write("V2__b.sql");
+  write("X1__a.sql");
+  write("X2__b.sql");
   EXPECT_EQ(
       failure(),
-      "error: migrations 'DIR': no file fits a layout that is read, seen were 'V1__a.sql', 'V2__b.sql', …" +
+      "error: migrations 'DIR': no file fits a layout that is read, seen were 'X1__a.sql', 'X2__b.sql', …" +
           hint);
   write("_x.up.sql");
   EXPECT_NE(failure().find("no file fits a layout"), std::string::npos);

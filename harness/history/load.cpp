@@ -12,18 +12,23 @@
 #include "history/formats/commands.h"
 #include "history/formats/dbmate.h"
 #include "history/formats/diesel.h"
+#include "history/formats/drizzle.h"
+#include "history/formats/flyway.h"
 #include "history/formats/golang_migrate.h"
 #include "history/formats/goose.h"
 #include "history/formats/hasura.h"
+#include "history/formats/liquibase.h"
 #include "history/formats/maragudk.h"
 #include "history/formats/morph.h"
+#include "history/formats/node_pg_migrate.h"
 #include "history/formats/plain.h"
 #include "history/formats/popx.h"
+#include "history/formats/prisma.h"
+#include "history/formats/sqitch.h"
 #include "history/formats/sql_migrate.h"
 #include "history/formats/sqlx.h"
 #include "history/formats/supabase.h"
 #include "history/formats/tern.h"
-#include "history/formats/sqitch.h"
 
 namespace lockkeeper::history {
 
@@ -32,13 +37,14 @@ namespace {
 /// Every format there is. A further one is one more file in formats/ and one more line here.
 const std::vector<Format>& all_formats() {
   static const std::vector<Format> k_formats = {
-      formats::alembic::format(), formats::commands::format(), formats::golang_migrate::format(),
-      formats::morph::format(),   formats::popx::format(),     formats::maragudk::format(),
-      formats::dbmate::format(),  formats::goose::format(),    formats::sql_migrate::format(),
-      formats::tern::format(),    formats::sqlx::format(),     formats::supabase::format(),
-      formats::atlas::format(),   formats::diesel::format(),   formats::hasura::format(),
-      formats::sqitch::format(),
-      formats::plain::files(),    formats::plain::folders(),
+      formats::alembic::format(),   formats::commands::format(), formats::golang_migrate::format(),
+      formats::morph::format(),     formats::popx::format(),     formats::maragudk::format(),
+      formats::dbmate::format(),    formats::goose::format(),    formats::sql_migrate::format(),
+      formats::tern::format(),      formats::sqlx::format(),     formats::supabase::format(),
+      formats::atlas::format(),     formats::diesel::format(),   formats::hasura::format(),
+      formats::sqitch::format(),    formats::flyway::format(),   formats::prisma::format(),
+      formats::drizzle::journal(),  formats::drizzle::folders(), formats::node_pg_migrate::format(),
+      formats::liquibase::format(), formats::plain::files(),     formats::plain::folders(),
   };
   return k_formats;
 }

@@ -82,9 +82,8 @@ Result<std::string> hash_of_sent(const Migration& migration) {
 
 Result<std::string> Migration::hash_of_up() const {
   if (hash_what_is_sent) return hash_of_sent(*this);
-  if (!up_digest.empty()) return up_digest;
-  auto content = hash_of_file(up_path);
-  if (!content || further_files.empty()) return content;
+  auto content = up_digest.empty() ? hash_of_file(up_path) : Result<std::string>(up_digest);
+  if (!content || (further_files.empty() && up_settings.empty())) return content;
   Hasher hasher;
   hasher.add_field(*content);
   for (const std::string& file : further_files) {
@@ -92,6 +91,7 @@ Result<std::string> Migration::hash_of_up() const {
     if (!more) return failed(more);
     hasher.add_field(*more);
   }
+  if (!up_settings.empty()) hasher.add_field(up_settings);
   return hasher.hex();
 }
 

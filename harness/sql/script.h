@@ -28,6 +28,9 @@ struct Part {
   /// What the tool's driver says where the file has ended the transaction that the tool is about to commit;
   /// empty where that is nothing to it.
   std::string error_where_ended;
+  /// The tool's driver begins another transaction where a statement has ended the one under way, as JDBC does
+  /// without autocommit (pgjdbc, core/v3/QueryExecutorImpl.java: sendQueryPreamble).
+  bool begins_again = false;
 };
 
 /// One side of a migration as its tool sends it: the parts one after the other in one session.

@@ -105,6 +105,7 @@ class Execution {
   Result<bool> run(const Statement& statement, std::size_t index);
   Result<bool> open_implicit_transaction(const Statement& statement, std::size_t index);
   Result<bool> close_implicit_transaction(const Statement& statement, std::size_t index);
+  Result<bool> begin_again(const Statement& statement);
   Result<bool> keep_books();
   Result<bool> execute(const Statement& statement, std::size_t index);
   Result<bool> execute_alone(const Statement& statement, std::size_t index);
@@ -257,6 +258,12 @@ Result<bool> Execution::open_implicit_transaction(const Statement& statement, st
   return m_implicit ? control("BEGIN", statement.location) : Result<bool>(true);
 }
 
+/// After a COMMIT or ROLLBACK of the file's own, where the tool's driver goes on in a transaction.
+Result<bool> Execution::begin_again(const Statement& statement) {
+  const bool ended = runs_in_one() && m_part->begins_again && m_session.idle();
+  return ended ? control("BEGIN", statement.location) : Result<bool>(true);
+}
+
 Result<bool> Execution::close_implicit_transaction(const Statement& statement, std::size_t index) {
   const auto& statements = m_part->statements;
   const bool last = index + 1 == statements.size() || statements[index + 1].message != statement.message;
@@ -270,12 +277,13 @@ Result<bool> Execution::close_implicit_transaction(const Statement& statement, s
 }
 
 Result<bool> Execution::run(const Statement& statement, std::size_t index) {
-  auto going = open_implicit_transaction(statement, index);
+  auto going = begin_again(statement);
+  if (going && *going) going = open_implicit_transaction(statement, index);
   if (!going || !*going) return going;
   const bool bare = runs_in_one() || m_session.in_transaction();
   going = bare ? execute_bare(statement, index) : execute_alone(statement, index);
   if (!going || !*going) return going;
-  if (runs_in_one() && m_session.idle()) m_observer.lost_sight();
+  if (runs_in_one() && m_session.idle() && !m_part->begins_again) m_observer.lost_sight();
   return close_implicit_transaction(statement, index);
 }
 
