@@ -93,6 +93,7 @@ void sort_by_version(std::vector<Migration>& migrations, NumberOrder order = Num
 bool is_number(const std::string& version);
 /// The number without leading zeros, so that 007 and 7 are one; the text itself where it is no number.
 std::string number_key(const std::string& version);
+std::string without_dashes(std::string version);
 /// Compares two numbers of any length by value.
 bool number_less(const std::string& a, const std::string& b);
 

@@ -136,12 +136,12 @@ bool number_less(const std::string& a, const std::string& b) {
   return left.size() != right.size() ? left.size() < right.size() : left < right;
 }
 
-namespace {
-
 std::string without_dashes(std::string version) {
   std::erase(version, '-');
   return version;
 }
+
+namespace {
 
 /// Versions as diesel makes them: 20140924113530, 2017-09-23-182408, and with milliseconds
 /// 2024-12-04-173106-0000.

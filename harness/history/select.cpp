@@ -39,15 +39,17 @@ bool all_numbers(const History& history) {
                      [](const Migration& migration) { return is_number(migration.version); });
 }
 
-/// The index of a version as it is written, or else of the only one that is the same number (1 for 0001).
+/// The index of a version as it is written, or else of the only one that is the same number (1 for 0001,
+/// 20230101000000 for 2023-01-01-000000).
 std::optional<std::size_t> index_of(const History& history, const std::string& version) {
   std::optional<std::size_t> same_number;
   int numbers = 0;
   for (std::size_t i = 0; i < history.migrations.size(); ++i) {
     const std::string& candidate = history.migrations[i].version;
     if (candidate == version) return i;
-    if (is_number(candidate) && is_number(version) && !number_less(candidate, version) &&
-        !number_less(version, candidate)) {
+    const std::string digits = without_dashes(candidate);
+    if (is_number(digits) && is_number(version) && !number_less(digits, version) &&
+        !number_less(version, digits)) {
       same_number = i;
       ++numbers;
     }

@@ -69,10 +69,10 @@ Result<sql::Script> read_diesel(const Migration& migration, record::Side side) {
   return script_of(std::move(part));
 }
 
-/// Name and version of a folder: diesel's version has no dashes.
+/// Name and version of a folder, as it is written.
 SideFile named(const std::string& directory, const std::string& file) {
   SideFile side = side_file(directory, fmt::format("{}/{}", directory, file));
-  std::erase(side.version, '-');
+  side.key = without_dashes(side.version);
   return side;
 }
 
@@ -112,7 +112,7 @@ std::shared_ptr<const Bookkeeping> bookkeeping() {
       "CREATE TABLE IF NOT EXISTS public.__diesel_schema_migrations (version varchar(50) PRIMARY KEY "
       "NOT NULL, run_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)",
       [](const Migration& migration, record::Side side) {
-        const std::string version = literal(migration.version);
+        const std::string version = literal(without_dashes(migration.version));
         return side == record::Side::up
                    ? fmt::format("INSERT INTO public.__diesel_schema_migrations (version) VALUES ({})",
                                  version)
@@ -139,7 +139,7 @@ Fit fits(const Folder& folder) {
 
 Result<History> load(const Folder& folder) {
   Pairing pairing(folder, read_diesel, [](std::vector<Migration>& migrations) {
-    std::ranges::sort(migrations, {}, &Migration::version);
+    std::ranges::sort(migrations, {}, [](const Migration& one) { return without_dashes(one.version); });
   });
   for (const Entry& entry : folder.entries()) {
     if (is_hidden(entry.name)) {

@@ -24,8 +24,8 @@ TEST_F(DieselTest, folders_are_ordered_by_their_version_without_dashes) {
   const History history = loaded();
   EXPECT_EQ(history.format, "diesel");
   EXPECT_EQ(history.detected_by, "'00000000000000_diesel_initial_setup/'");
-  EXPECT_EQ(versions(history), (Texts{"00000000000000", "20170804200817", "20170831230457", "20170923182408",
-                                      "201709231824080001"}));
+  EXPECT_EQ(versions(history), (Texts{"00000000000000", "20170804200817", "2017-08-31-230457",
+                                      "2017-09-23-182408", "2017-09-23-182408-0001"}));
   EXPECT_EQ(history.migrations[2].name, "invitations");
   EXPECT_TRUE(history.migrations[2].down().value().empty());
   EXPECT_EQ(history.migrations[3].down_path, std::nullopt);
