@@ -217,7 +217,7 @@ TEST_F(PassThroughTest, a_daemon_that_a_tool_leaves_behind_holds_nothing_up) {
   const auto start = std::chrono::steady_clock::now();
   const auto outcome = shell(
       "(echo \"BEGIN; INSERT INTO users VALUES (-5);\"; sleep 100) | psql -X -q &\n"
-      "until psql -X -A -t -c \"SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'\" "
+      "until psql -X -A -t -c \"SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL\" "
       "| grep -q 1;"
       "do :; done");
   EXPECT_FALSE(outcome.run.error) << outcome.run.error->message;

@@ -62,6 +62,9 @@ void Relay::leave() {
   m_client.close();
   auto rest = m_conversation.take_rest();
   if (m_watched && !rest.empty()) m_observer.lost_sight();
+  for (const Told& each : rest) {
+    if (each.sort == Sort::ordinary) m_transaction.has_changes = true;
+  }
   note(std::move(rest));
   m_watch.note([&](Seen& seen) {
     const Touched& touched = m_observer.touched();
