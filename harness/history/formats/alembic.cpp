@@ -130,6 +130,7 @@ class Graph {
 
  private:
   void take(const fs::path& path);
+  fs::path shown(const fs::path& path) const;
   void check_values(const fs::path& path, const PythonFile& file);
   std::optional<std::string> resolved(const std::string& name) const;
   void resolve(std::vector<std::string>& names, const Revision& revision);
@@ -141,6 +142,11 @@ class Graph {
   Faults m_faults;
   std::map<std::string, Revision> m_revisions;
 };
+
+/// As the user named the folder: absolute, or from where we are.
+fs::path Graph::shown(const fs::path& path) const {
+  return fs::path(m_history.directory).is_absolute() ? path : path.lexically_proximate(fs::current_path());
+}
 
 void Graph::check_values(const fs::path& path, const PythonFile& file) {
   for (const char* name : {"revision", "down_revision", "depends_on"}) {
@@ -161,8 +167,8 @@ void Graph::take(const fs::path& path) {
                  file.error().message, file.error().hint);
     return;
   }
-  const std::string relative =
-      path.lexically_relative(fs::absolute(m_history.directory).lexically_normal()).string();
+  const fs::path folder = fs::absolute(m_history.directory).lexically_normal();
+  const std::string relative = fs::absolute(path).lexically_normal().lexically_relative(folder).string();
   const auto id = file->values.find("revision");
   if (id == file->values.end() || id->second.texts.size() != 1) {
     m_history.not_taken.push_back(fmt::format("{}: no revision = '…' in it", relative));
@@ -189,7 +195,7 @@ void Graph::read(const fs::path& location) {
     if (entry.is_directory || !entry.name.ends_with(".py")) {
       if (entry.name != "__pycache__") m_history.not_taken.push_back(left_file(entry, "not a .py file"));
     } else if (entry.name != "__init__.py") {
-      take(location / entry.name);
+      take(shown(location / entry.name));
     }
   }
 }
