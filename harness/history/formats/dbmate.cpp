@@ -140,7 +140,9 @@ Result<History> load(const Folder& folder) {
     std::sort(migrations.begin(), migrations.end(),
               [](const Migration& a, const Migration& b) { return a.up_path < b.up_path; });
   });
-  if (loaded) loaded->bookkeeping = bookkeeping();
+  if (!loaded) return loaded;
+  loaded->bookkeeping = bookkeeping();
+  loaded->habits.late = Habits::Late::applied;
   return loaded;
 }
 
