@@ -1,5 +1,6 @@
 #include "history/git.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -188,7 +189,8 @@ Result<std::string> ask_git(const std::string& directory, const std::vector<std:
 
 Checkout::Checkout(std::filesystem::path path) : m_path(std::move(path)) {}
 
-Checkout::Checkout(Checkout&& other) noexcept : m_path(std::exchange(other.m_path, {})) {}
+Checkout::Checkout(Checkout&& other) noexcept
+    : m_path(std::exchange(other.m_path, {})), m_prefix(std::move(other.m_prefix)) {}
 
 Checkout::~Checkout() {
   std::error_code ignored;
@@ -196,15 +198,54 @@ Checkout::~Checkout() {
 }
 
 std::string Checkout::folder() const {
-  return (m_path / "tree").string();
+  return (m_path / "tree" / m_prefix).string();
 }
 
+namespace {
+
+/// Names that git lists with -z; none where the ref does not have the folder.
+Result<std::vector<std::string>> listed(const std::string& directory,
+                                        const std::vector<std::string>& arguments) {
+  const auto answer = run_git(directory, arguments);
+  if (!answer) return failed(answer);
+  std::vector<std::string> names;
+  if (answer->status != 0) return names;
+  for (std::string& name : split(answer->out, '\0')) {
+    if (!name.empty()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+/// The files below `prefix` ("db/migrations/", or empty), and those right in the folders above it: they tell
+/// of the tool (go.mod, alembic.ini, flyway.conf).
+Result<std::vector<std::string>> paths_of(const std::string& top, const std::string& tree,
+                                          const std::string& prefix) {
+  auto paths = listed(top, {"ls-tree", "-r", "-z", "--name-only", tree, "--", prefix.empty() ? "." : prefix});
+  if (!paths || prefix.empty()) return paths;
+  for (std::size_t end = 0; end < prefix.size(); end = prefix.find('/', end) + 1) {
+    const std::string above = prefix.substr(0, end);
+    const auto entries = listed(top, {"ls-tree", "-z", tree, "--", above.empty() ? "." : above});
+    if (!entries) return failed(entries);
+    for (const std::string& entry : *entries) {
+      // "100644 blob <id>\t<path>"
+      const std::size_t tab = entry.find('\t');
+      if (entry.starts_with("100") && tab != std::string::npos) paths->push_back(entry.substr(tab + 1));
+    }
+  }
+  return paths;
+}
+
+}  // namespace
+
 Result<Checkout> Checkout::of(const std::string& directory, const std::string& ref) {
+  constexpr std::size_t k_at_once = 500;
   const std::string what = fmt::format("git ref '{}'", ref);
   const Result<std::string> tree = tree_of(directory, ref);
   if (!tree) return failed(tree);
   const auto prefix = ask_git(directory, {"rev-parse", "--show-prefix"}, what);
   if (!prefix) return failed(prefix);
+  const auto top = ask_git(directory, {"rev-parse", "--show-toplevel"}, what);
+  if (!top) return failed(top);
   const auto repository = ask_git(directory, {"rev-parse", "--absolute-git-dir"}, what);
   if (!repository) return failed(repository);
   std::string pattern = (std::filesystem::temp_directory_path() / "lockkeeper-base-XXXXXX").string();
@@ -213,21 +254,28 @@ Result<Checkout> Checkout::of(const std::string& directory, const std::string& r
                   fmt::format("cannot make a folder '{}': {}", pattern, std::strerror(errno)));
   }
   Checkout checkout{std::filesystem::path(pattern)};
-  std::filesystem::create_directory(checkout.folder());
+  checkout.m_prefix = *prefix;
+  std::filesystem::create_directories(checkout.folder());
+  // No search for evidence goes above it.
+  const std::string whole = (checkout.m_path / "tree").string();
+  std::filesystem::create_directory(checkout.m_path / "tree" / ".git");
+  const auto paths = paths_of(*top, *tree, *prefix);
+  if (!paths) return failed(paths);
   // An index of our own: that of the user's repository stays as it is.
   const std::string index = (checkout.m_path / "index").string();
-  const std::string subtree = prefix->empty() ? *tree : fmt::format("{}:{}", *tree, *prefix);
-  const auto here = [&](std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"--git-dir", *repository, "--work-tree", checkout.folder()});
-    return arguments;
+  const std::vector<std::string> here = {"--git-dir", *repository, "--work-tree", whole};
+  const auto at_it = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), here.begin(), here.end());
+    return ask_git(whole, arguments, what, index);
   };
-  const auto known = run_git(directory, {"cat-file", "-e", subtree});
-  if (!known) return failed(known);
-  if (known->status != 0) return checkout;
-  const auto read = ask_git(checkout.folder(), here({"read-tree", subtree}), what, index);
-  if (!read) return failed(read);
-  const auto written = ask_git(checkout.folder(), here({"checkout-index", "--all"}), what, index);
-  if (!written) return failed(written);
+  if (const auto read = at_it({"read-tree", *tree}); !read) return failed(read);
+  for (std::size_t from = 0; from < paths->size(); from += k_at_once) {
+    std::vector<std::string> arguments = {"checkout-index", "--force", "--"};
+    const std::size_t to = std::min(from + k_at_once, paths->size());
+    arguments.insert(arguments.end(), paths->begin() + static_cast<std::ptrdiff_t>(from),
+                     paths->begin() + static_cast<std::ptrdiff_t>(to));
+    if (const auto written = at_it(std::move(arguments)); !written) return failed(written);
+  }
   return checkout;
 }
 

@@ -7,7 +7,8 @@
 
 namespace lockkeeper::history {
 
-/// A folder as a git ref has it, in a temporary folder that goes with this object.
+/// A folder as a git ref has it, with the files right above it, in a temporary folder that goes with this
+/// object.
 class Checkout {
  public:
   /// Empty where the ref does not have the folder. A usage failure with git's own words where it is in no
@@ -25,6 +26,7 @@ class Checkout {
   explicit Checkout(std::filesystem::path path);
 
   std::filesystem::path m_path;
+  std::string m_prefix;  ///< of the folder in its repository
 };
 
 }  // namespace lockkeeper::history

@@ -75,6 +75,22 @@ TEST_F(AlembicTest, before_a_trial_only_the_last_of_each_branch_is_asked_for) {
   EXPECT_THAT(history.steps_between(2, 2), IsEmpty());
 }
 
+TEST_F(AlembicTest, a_git_ref_has_the_project_around_its_versions_too) {
+  revision("a", "None");
+  revision("b", "'a'");
+  commit("main");
+  revision("a2", "'a'");
+  revision("m", "('b', 'a2')");
+  scenario::Selection selection;
+  selection.since_ref = "main";
+  History history = load({folder() + "/alembic/versions"}).value();
+  const auto trial = select(history, selection);
+  ASSERT_TRUE(trial.has_value()) << to_string(trial.error());
+  EXPECT_THAT(versions(history), ElementsAre("a", "b", "a2", "m"));
+  EXPECT_THAT(trial->judged, ElementsAre(2, 3));
+  EXPECT_THAT(trial->facts, IsEmpty());
+}
+
 TEST_F(AlembicTest, several_heads_are_a_fact) {
   revision("a", "None");
   revision("b", "'a'");
