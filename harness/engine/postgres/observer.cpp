@@ -109,10 +109,13 @@ Result<void> Observer::recognise(const std::vector<Row>& rows) {
   }
   if (unknown.empty()) return {};
   const auto reply = m_committed.send(
-      fmt::format("SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind, "
-                  "pg_relation_filenode(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-                  "WHERE c.oid IN ({})",
-                  join(unknown, ",")),
+      // What belongs to TOAST is told of by its table.
+      fmt::format(
+          "SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), "
+          "c.relkind, pg_catalog.pg_relation_filenode(c.oid) FROM pg_catalog.pg_class c "
+          "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+          "WHERE c.oid IN ({}) AND n.nspname <> 'pg_toast'",
+          join(unknown, ",")),
       k_look_timeout, Rows::keep);
   if (!reply) return failed(reply);
   if (reply->error) lost_sight();
