@@ -30,7 +30,7 @@ tl::unexpected<Failure> refused(std::string cause, std::string hint) {
   return failed(FailureKind::usage, std::move(cause), std::move(hint));
 }
 
-std::string quoted(std::string_view value, char quote) {
+std::string in_quotes(std::string_view value, char quote) {
   std::string result(1, quote);
   for (const char c : value) {
     if (c == quote) result += quote;
@@ -41,10 +41,10 @@ std::string quoted(std::string_view value, char quote) {
 
 /// As PQescapeLiteral does it: with a backslash in it the string is one with escapes.
 std::string as_literal(std::string_view value) {
-  if (value.find('\\') == std::string_view::npos) return quoted(value, '\'');
+  if (value.find('\\') == std::string_view::npos) return in_quotes(value, '\'');
   std::string doubled;
   for (const char c : value) doubled += c == '\\' ? "\\\\" : std::string(1, c);
-  return " E" + quoted(doubled, '\'');
+  return " E" + in_quotes(doubled, '\'');
 }
 
 /// Reads the arguments of one command (psqlscanslash.l, as of OT_NORMAL).
@@ -209,7 +209,7 @@ Result<std::optional<std::string>> psql_value(const PsqlReference& reference,
   if (reference.form == Form::is_set) return std::optional<std::string>(value != nullptr ? "TRUE" : "FALSE");
   if (value == nullptr) return std::optional<std::string>();
   if (reference.form == Form::literal) return std::optional(as_literal(*value));
-  if (reference.form == Form::identifier) return std::optional(quoted(*value, '"'));
+  if (reference.form == Form::identifier) return std::optional(in_quotes(*value, '"'));
   return std::optional(*value);
 }
 

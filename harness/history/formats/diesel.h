@@ -6,8 +6,8 @@
 ///   files        <version>_<name>/up.sql and down.sql; hidden and empty folders are passed over, a folder
 ///                without up.sql is an error (diesel_migrations/migrations_internals/src/lib.rs:
 ///                migrations_directories; src/file_based_migrations.rs: SqlFileMigration::from_path)
-///   version      the folder's name up to the first '_', without its dashes (version_from_string); shown here as
-///                it is written
+///   version      the folder's name up to the first '_', without its dashes (version_from_string); shown here
+///                as it is written
 ///   order        by version as text (src/migration_harness.rs: pending_migrations)
 ///   sent         the whole file in one message, in a transaction with the note of it, unless metadata.toml
 ///                beside it has run_in_transaction = false, or does not have that key at all: then it is
