@@ -118,7 +118,7 @@ TEST_F(Check, last_since_and_only_choose_the_trial) {
   EXPECT_THAT(versions(check({"migrations", "--since", "0001"}, here()).run()), ElementsAre("0001", "0002"));
   EXPECT_THAT(versions(check({"migrations", "--only", "0001"}, here()).run()), ElementsAre("0001"));
   EXPECT_THAT(check({"migrations", "--last", "1", "--only", "1"}, here()).outcome.errors,
-              HasSubstr("--since, --last, --only and --since-ref exclude each other"));
+              HasSubstr("--since, --last, --only, --since-ref and --since-folder exclude each other"));
 }
 
 TEST_F(Check, since_ref_judges_what_the_ref_does_not_have) {
