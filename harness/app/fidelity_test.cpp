@@ -1,28 +1,18 @@
-#include <algorithm>
-#include <cstdlib>
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
+#include "app/fidelity_test.h"
+
 #include <regex>
-#include <stdexcept>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include "app/program_test.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "engine/postgres/connection.h"
 #include "engine/postgres/disposable_server.h"
 #include "engine/postgres/postgres.h"
 #include "history/load.h"
 #include "rehearsal/ground.h"
+#include "rehearsal/together.h"
 
-/// What we send is what the real tools send: both run one history on two databases of one server, and pg_dump
-/// says whether these are the same then. Tools are installed by `./dev fidelity`; the tests of one that is
-/// not there are skipped.
 namespace lockkeeper::app::testing {
 
 namespace {
@@ -30,17 +20,9 @@ namespace {
 using engine::postgres::Connection;
 using engine::postgres::DisposableServer;
 using record::Side;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-/// What one migration does, in SQL alone; each tool has files of its own for it.
-struct Step {
-  std::string name;
-  std::string up;
-  std::string down;
-  bool in_transaction = true;
-  bool rows_behind_copy = false;  ///< for tools that run psql
-  bool crlf = false;
-};
 
 const std::vector<Step>& awkward_steps() {
   static const std::vector<Step> k_steps = {
@@ -87,262 +69,154 @@ std::vector<Step> failing_steps(bool in_transaction) {
           {"later", "CREATE TABLE later (id int);\n", "DROP TABLE later;\n"}};
 }
 
-std::string with_crlf(const std::string& text) {
-  return std::regex_replace(text, std::regex("\n"), "\r\n");
+template <typename T>
+T value_of(Result<T> result) {
+  if (!result) throw std::runtime_error(to_string(result.error()));
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-/// Where a tool finds its database.
-struct Address {
-  std::string host;  ///< directory of the socket
-  std::string database;
-
-  std::map<std::string, std::string> environment() const {
-    return {{"PGHOST", host}, {"PGPORT", "5432"}, {"PGUSER", "postgres"}, {"PGDATABASE", database}};
-  }
+/// A server and what our databases on it begin with.
+struct Site {
+  DisposableServer server;
+  std::unique_ptr<engine::Engine> engine =
+      value_of(engine::postgres::existing_server(server.connection("postgres")));
+  engine::Image empty = value_of(engine->make_empty({}, "x"));
 };
 
-fs::path tools_directory() {
-  const char* named = std::getenv("LOCKKEEPER_TOOLS");
-  return named != nullptr ? fs::path(named) : fs::path(LOCKKEEPER_BINARY_DIR).parent_path() / "tools";
+/// One for all tests, each in databases of its own.
+std::unique_ptr<Site> g_site;
+
+const Site& site() {
+  if (!g_site) g_site = std::make_unique<Site>();
+  return *g_site;
 }
 
-Finished must_run(const lockkeeper::Command& command) {
-  RunOptions options;
-  options.deadline = std::chrono::seconds(60);
-  const auto finished = lockkeeper::run(command, options);
-  if (!finished) throw std::runtime_error(to_string(finished.error()));
-  return *finished;
-}
-
-/// One tool: how it is found, how its files are written, how it is run. A further one is one more row in
-/// all_tools().
-struct Tool {
-  std::string name;  ///< as the format is named
-  /// The program; none where it is not installed.
-  std::function<std::optional<fs::path>()> find;
-  bool runs_psql = false;
-  std::function<void(const Folder&, const std::vector<Step>&)> write;  ///< below m/
-  std::function<Finished(const fs::path& program, const fs::path& folder, const Address&)> up;
-  std::function<Finished(const fs::path& program, const fs::path& folder, const Address&, std::size_t steps)>
-      down;
-  std::vector<std::string> not_dumped;  ///< options of pg_dump that leave its bookkeeping out
+/// Ends it with the last of the tests.
+class EndOfSite : public ::testing::Environment {
+ public:
+  void TearDown() override { g_site.reset(); }
 };
+const ::testing::Environment* const g_environment =
+    ::testing::AddGlobalTestEnvironment(std::make_unique<EndOfSite>().release());
 
-void PrintTo(const Tool& tool, std::ostream* out) {
-  *out << tool.name;
-}
+constexpr std::chrono::seconds k_statement_timeout{30};
 
-// ── dbmate
-
-void write_dbmate(const Folder& folder, const std::vector<Step>& steps) {
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const Step& step = steps[i];
-    const char* option = step.in_transaction ? "" : " transaction:false";
-    const std::string text =
-        fmt::format("-- before the directive\n\n-- migrate:up{0}\n{1}\n-- migrate:down{0}\n{2}", option,
-                    step.up, step.down);
-    folder.write(fmt::format("m/{:03}_{}.sql", i + 1, step.name), step.crlf ? with_crlf(text) : text);
-  }
-}
-
-Finished dbmate(const fs::path& program, const fs::path& folder, const Address& address,
-                const std::string& command) {
-  return must_run(
-      {{program.string(), "--url",
-        fmt::format("postgres://postgres@/{}?socket={}&sslmode=disable", address.database, address.host),
-        "--migrations-dir", (folder / "m").string(), "--no-dump-schema", command},
-       {},
-       {"PG*", "DBMATE_*", "DATABASE_URL"},
-       folder,
-       {}});
-}
-
-Tool dbmate_tool() {
-  Tool tool;
-  tool.name = "dbmate";
-  tool.find = []() -> std::optional<fs::path> {
-    const fs::path ours = tools_directory() / "node_modules" / ".bin" / "dbmate";
-    if (fs::exists(ours)) return ours;
-    return find_in_path("dbmate");
-  };
-  tool.write = write_dbmate;
-  tool.up = [](const fs::path& program, const fs::path& folder, const Address& address) {
-    return dbmate(program, folder, address, "migrate");
-  };
-  tool.down = [](const fs::path& program, const fs::path& folder, const Address& address, std::size_t steps) {
-    Finished last;
-    for (std::size_t i = 0; i < steps; ++i) {
-      last = dbmate(program, folder, address, "rollback");
-      if (!last.ok()) break;
-    }
-    return last;
-  };
-  tool.not_dumped = {"--exclude-table=public.schema_migrations"};
-  return tool;
-}
-
-// ── sqitch
-
-std::string sqitch_script(const Step& step, const std::string& sql) {
-  const std::string text =
-      step.in_transaction ? fmt::format("-- Deploy or revert\n\nBEGIN;\n\n{}\nCOMMIT;\n", sql) : sql;
-  return step.crlf ? with_crlf(text) : text;
-}
-
-void write_sqitch(const Folder& folder, const std::vector<Step>& steps) {
-  folder.write("m/sqitch.conf",
-               "[core]\n\tengine = pg\n[user]\n\tname = Ann Bell\n\temail = ann@example.com\n");
-  std::string plan = "%syntax-version=1.0.0\n%project=fidelity\n%uri=https://example.com/fidelity/\n\n";
-  std::string before;
-  for (const Step& step : steps) {
-    plan += fmt::format("{} {}2026-01-31T12:00:00Z Ann Bell <ann@example.com> # It's \\n {}\n", step.name,
-                        before.empty() ? "" : fmt::format("[{} !nothing_of_that_name:other] ", before),
-                        step.name);
-    if (before.empty()) plan += "@v1 2026-01-31T12:00:00Z Ann Bell <ann@example.com> # the first\n\n";
-    before = step.name;
-    folder.write(fmt::format("m/deploy/{}.sql", step.name), sqitch_script(step, step.up));
-    folder.write(fmt::format("m/revert/{}.sql", step.name), sqitch_script(step, step.down));
-  }
-  folder.write("m/sqitch.plan", plan);
-}
-
-Finished sqitch(const fs::path& program, const fs::path& folder, const Address& address,
-                std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), program.string());
-  auto environment = address.environment();
-  environment["HOME"] = folder.string();
-  environment["TZ"] = "UTC";
-  return must_run({std::move(arguments), std::move(environment), {"SQITCH_*"}, folder / "m", {}});
-}
-
-Tool sqitch_tool() {
-  Tool tool;
-  tool.name = "sqitch";
-  tool.find = []() { return find_in_path("sqitch"); };
-  tool.runs_psql = true;
-  tool.write = write_sqitch;
-  tool.up = [](const fs::path& program, const fs::path& folder, const Address& address) {
-    // By default a failure takes back what the same command had deployed before.
-    return sqitch(program, folder, address, {"deploy", "--mode", "change"});
-  };
-  tool.down = [](const fs::path& program, const fs::path& folder, const Address& address, std::size_t) {
-    return sqitch(program, folder, address, {"revert", "-y"});
-  };
-  tool.not_dumped = {"--exclude-schema=sqitch"};
-  return tool;
-}
-
-/// Every tool whose format there is.
-std::vector<Tool> all_tools() {
-  return {dbmate_tool(), sqitch_tool()};
-}
+}  // namespace
 
 // ── The comparison
 
-class Fidelity : public ::testing::TestWithParam<Tool> {
- protected:
-  void SetUp() override {
-    const auto found = GetParam().find();
-    if (!found) GTEST_SKIP() << GetParam().name << " is not installed; ./dev fidelity installs it";
-    m_program = *found;
-    m_server = std::make_unique<DisposableServer>();
-    m_server->ensure("tool");
-    m_host = engine::postgres::parameter_of(m_server->connection(), "host");
-  }
+Fidelity::Fidelity() = default;
+Fidelity::~Fidelity() = default;
 
-  void write(std::vector<Step> steps) {
-    if (!GetParam().runs_psql) std::erase_if(steps, [](const Step& step) { return step.rows_behind_copy; });
-    m_steps = steps.size();
-    GetParam().write(m_folder, steps);
-  }
-  Address tools_own() const { return {m_host, "tool"}; }
-  Finished tool_up() const { return GetParam().up(m_program, m_folder.path(), tools_own()); }
-  Finished tool_down() const { return GetParam().down(m_program, m_folder.path(), tools_own(), m_steps); }
-
-  /// Runs the ups, and where asked for the downs, as a rehearsal does; the first error ends it.
-  void ours(bool and_down) {
-    const auto history = must(history::load({(m_folder.path() / "m").string()}));
-    EXPECT_EQ(history.format, GetParam().name);
-    EXPECT_EQ(history.migrations.size(), m_steps);
-    m_engine = must(engine::postgres::existing_server(m_server->connection("postgres")));
-    const auto image = must(m_engine->make_empty({}, "x"));
-    const auto instance = must(m_engine->restore(image, "x", engine::Purpose::rehearse));
-    ASSERT_TRUE(instance->execute(history.bookkeeping->create, {}));
-    for (const auto& migration : history.migrations) {
-      if (m_error.empty()) side(*instance, migration, Side::up);
-    }
-    for (auto at = history.migrations.rbegin(); and_down && at != history.migrations.rend(); ++at) {
-      if (m_error.empty()) side(*instance, *at, Side::down);
-    }
-    const std::string line = must(instance->keep());
-    const std::size_t name = line.find("lockkeeper_");
-    m_ours = line.substr(name, line.find_first_of("'\"", name) - name);
-  }
-
-  std::string dump(const std::string& database, const std::vector<std::string>& options) const {
-    const auto binaries = engine::postgres::find_binaries(std::nullopt);
-    lockkeeper::Command command{{(binaries.front().directory / "pg_dump").string()},
-                                Address{m_host, database}.environment(),
-                                {},
-                                {},
-                                {}};
-    command.argv.insert(command.argv.end(), options.begin(), options.end());
-    const Finished finished = must_run(command);
-    EXPECT_TRUE(finished.ok()) << finished.errors;
-    // Newer ones guard a dump with a random word.
-    return std::regex_replace(finished.output, std::regex("\\\\(un)?restrict .*\n"), "");
-  }
-  void expect_same() const {
-    const std::string theirs = dump("tool", GetParam().not_dumped);
-    EXPECT_THAT(theirs, ::testing::HasSubstr("PostgreSQL database dump"));
-    EXPECT_EQ(theirs, dump(m_ours, GetParam().not_dumped));
-  }
-  std::vector<std::string> ask(const std::string& database, const std::string& sql) const {
-    auto session = must(Connection::open(m_server->connection(database)));
-    std::vector<std::string> rows;
-    for (const auto& row : must(session.rows(sql))) rows.push_back(row.at(0).value_or("NULL"));
-    return rows;
-  }
-
-  template <typename T>
-  static T must(Result<T> result) {
-    if (!result) throw std::runtime_error(to_string(result.error()));
-    return std::move(*result);
-  }
-
-  Folder m_folder;
-  fs::path m_program;
-  std::unique_ptr<DisposableServer> m_server;
-  std::unique_ptr<engine::Engine> m_engine;
-  std::string m_host;
-  std::string m_ours;   ///< our database
-  std::string m_error;  ///< the first that we met
-  std::size_t m_steps = 0;
-
- private:
-  void side(engine::Instance& instance, const history::Migration& migration, Side side) {
-    const auto outcome =
-        must(rehearsal::run_side(instance, migration, side, std::chrono::seconds(30), engine::Observe::yes));
-    if (outcome.run.error) m_error = fmt::format("{}: {}", migration.version, outcome.run.error->message);
-  }
-};
-
-TEST_P(Fidelity, ups_leave_what_the_tool_leaves) {
-  write(awkward_steps());
-  const Finished theirs = tool_up();
-  EXPECT_TRUE(theirs.ok()) << theirs.output << theirs.errors;
-  ours(false);
-  EXPECT_THAT(m_error, IsEmpty());
-  expect_same();
-  EXPECT_THAT(ask(m_ours, "SELECT mood::text FROM app.users WHERE id = 2"), ::testing::ElementsAre("glad"));
+void Fidelity::SetUp() {
+  const auto found = GetParam().find();
+  if (!found) GTEST_SKIP() << GetParam().name << " is not installed; ./dev fidelity installs what it can";
+  m_program = *found;
+  static int s_count = 0;
+  m_tools = fmt::format("tool_{}", ++s_count);
+  site().server.ensure(m_tools);
+  m_host = engine::postgres::parameter_of(site().server.connection(), "host");
 }
 
-TEST_P(Fidelity, downs_leave_what_the_tool_leaves) {
+void Fidelity::write(std::vector<Step> steps) {
+  const Tool& tool = GetParam();
+  std::erase_if(steps, [&](const Step& step) {
+    return (step.rows_behind_copy && !tool.runs_psql) || (!step.in_transaction && !tool.leaves_transactions);
+  });
+  m_steps = steps.size();
+  tool.write(m_folder, steps);
+}
+
+void Fidelity::begin() {
+  m_history = value_of(history::load({(m_folder.path() / "m").string()}));
+  EXPECT_EQ(m_history.format, GetParam().name);
+  EXPECT_EQ(m_history.migrations.size(), m_steps);
+  m_instance = value_of(site().engine->restore(site().empty, "x", engine::Purpose::rehearse));
+  value_of(m_instance->execute(m_history.bookkeeping->create, {}));
+  m_ours = value_of(m_instance->try_query({"SELECT current_database()", {}})).text();
+}
+
+void Fidelity::take(const std::string& version, const engine::SideOutcome& outcome) {
+  if (outcome.run.error) m_error = fmt::format("{}: {}", version, outcome.run.error->message);
+}
+
+void Fidelity::side(const history::Migration& migration, Side side) {
+  if (!m_error.empty()) return;
+  take(migration.version, value_of(rehearsal::run_side(*m_instance, migration, side, k_statement_timeout,
+                                                       engine::Observe::yes)));
+}
+
+void Fidelity::our_ups() {
+  begin();
+  for (const auto& migration : m_history.migrations) side(migration, Side::up);
+}
+
+void Fidelity::our_downs() {
+  for (auto at = m_history.migrations.rbegin(); at != m_history.migrations.rend(); ++at)
+    side(*at, Side::down);
+}
+
+void Fidelity::our_ups_at_once() {
+  begin();
+  EXPECT_TRUE(m_history.all_in_one);
+  if (m_history.migrations.front().command) {
+    for (const std::size_t index : m_history.steps_between(0, m_steps)) {
+      side(m_history.migrations[index], Side::up);
+    }
+    return;
+  }
+  std::vector<std::size_t> all;
+  for (std::size_t index = 0; index < m_steps; ++index) all.push_back(index);
+  const auto joined = value_of(rehearsal::join_ups(m_history, all));
+  engine::SideRequest request;
+  request.script = &joined.script;
+  request.bookkeeping = joined.bookkeeping;
+  request.statement_timeout = k_statement_timeout;
+  request.observe = engine::Observe::no;
+  take("all", value_of(m_instance->run_side(request)));
+}
+
+std::string Fidelity::dump(const std::string& database, const std::vector<std::string>& options) const {
+  static const auto s_binaries = engine::postgres::find_binaries(std::nullopt);
+  lockkeeper::Command command{{(s_binaries.front().directory / "pg_dump").string()},
+                              Address{m_host, database}.environment(),
+                              {},
+                              {},
+                              {}};
+  command.argv.insert(command.argv.end(), options.begin(), options.end());
+  const Finished finished = must_run(command);
+  EXPECT_TRUE(finished.ok()) << finished.errors;
+  // Newer ones guard a dump with a random word.
+  return std::regex_replace(finished.output, std::regex("\\\\(un)?restrict .*\n"), "");
+}
+
+void Fidelity::expect_same() const {
+  const std::string theirs = dump(m_tools, GetParam().not_dumped);
+  EXPECT_THAT(theirs, HasSubstr("PostgreSQL database dump"));
+  EXPECT_EQ(theirs, dump(m_ours, GetParam().not_dumped));
+}
+
+std::vector<std::string> Fidelity::ask(const std::string& database, const std::string& sql) const {
+  auto session = value_of(Connection::open(site().server.connection(database)));
+  std::vector<std::string> rows;
+  for (const auto& row : value_of(session.rows(sql))) rows.push_back(row.at(0).value_or("NULL"));
+  return rows;
+}
+
+namespace {
+
+TEST_P(Fidelity, ups_and_downs_leave_what_the_tool_leaves) {
   write(awkward_steps());
-  EXPECT_TRUE(tool_up().ok());
-  const Finished theirs = tool_down();
+  Finished theirs = tool_up();
   EXPECT_TRUE(theirs.ok()) << theirs.output << theirs.errors;
-  ours(true);
+  our_ups();
+  EXPECT_THAT(m_error, IsEmpty());
+  expect_same();
+  EXPECT_THAT(ask(m_ours, "SELECT mood::text FROM app.users WHERE id = 2"), ElementsAre("glad"));
+  if (!GetParam().down) return;
+  theirs = tool_down();
+  EXPECT_TRUE(theirs.ok()) << theirs.output << theirs.errors;
+  our_downs();
   EXPECT_THAT(m_error, IsEmpty());
   expect_same();
 }
@@ -351,18 +225,19 @@ TEST_P(Fidelity, an_error_in_a_transaction_leaves_what_the_tool_leaves) {
   write(failing_steps(true));
   const Finished theirs = tool_up();
   EXPECT_FALSE(theirs.ok());
-  EXPECT_THAT(theirs.output + theirs.errors, ::testing::HasSubstr("division by zero"));
-  ours(false);
-  EXPECT_THAT(m_error, ::testing::HasSubstr("division by zero"));
+  EXPECT_THAT(theirs.output + theirs.errors, HasSubstr("division by zero"));
+  our_ups();
+  EXPECT_THAT(m_error, HasSubstr("division by zero"));
   expect_same();
-  EXPECT_THAT(ask(m_ours, "SELECT id::text FROM good"), ::testing::ElementsAre("1"));
+  EXPECT_THAT(ask(m_ours, "SELECT id::text FROM good"), ElementsAre("1"));
 }
 
 TEST_P(Fidelity, an_error_outside_of_one_leaves_what_the_tool_leaves) {
+  if (!GetParam().leaves_transactions) GTEST_SKIP() << GetParam().name << " has a transaction around all SQL";
   write(failing_steps(false));
   EXPECT_FALSE(tool_up().ok());
-  ours(false);
-  EXPECT_THAT(m_error, ::testing::HasSubstr("division by zero"));
+  our_ups();
+  EXPECT_THAT(m_error, HasSubstr("division by zero"));
   expect_same();
 }
 
@@ -371,30 +246,78 @@ TEST_P(Fidelity, a_search_path_without_the_books_does_what_it_does_to_the_tool) 
   write({{"schema", "CREATE SCHEMA app;\n", "DROP SCHEMA app;\n"},
          {"path", "SET LOCAL search_path = app;\nCREATE TABLE t (id int);\n", "DROP TABLE app.t;\n"}});
   const Finished theirs = tool_up();
-  ours(false);
+  our_ups();
   EXPECT_EQ(theirs.ok(), m_error.empty()) << theirs.output << theirs.errors << m_error;
   expect_same();
 }
 
 TEST_P(Fidelity, a_files_own_commit_does_what_it_does_to_the_tool) {
-  write({{"own", "CREATE TABLE own (id int);\nCOMMIT;\nBEGIN;\nINSERT INTO own VALUES (1);\n",
-          "DROP TABLE own;\n"}});
+  const std::string begins_again =
+      "CREATE TABLE own (id int);\nCOMMIT;\nBEGIN;\nINSERT INTO own VALUES (1);\n";
+  const std::string ends = "INSERT INTO own VALUES (2);\nCOMMIT;\nINSERT INTO own VALUES (3);\n";
+  write({{"begins_again", begins_again, "DROP TABLE own;\n"}, {"ends", ends, "SELECT 1;\n"}});
   const Finished theirs = tool_up();
-  ours(false);
+  our_ups();
   EXPECT_EQ(theirs.ok(), m_error.empty()) << theirs.output << theirs.errors << m_error;
+  expect_same();
+  EXPECT_THAT(ask(m_ours, "SELECT id FROM own ORDER BY id"), ElementsAre("1", "2", "3"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Tools, Fidelity, ::testing::ValuesIn(all_tools()), name_for_test);
+
+// ── All that is pending in one transaction
+
+class FidelityAtOnce : public Fidelity {};
+
+TEST_P(FidelityAtOnce, ups_leave_what_the_tool_leaves) {
+  write(awkward_steps());
+  const Finished theirs = tool_up_at_once();
+  EXPECT_TRUE(theirs.ok()) << theirs.output << theirs.errors;
+  our_ups_at_once();
+  EXPECT_THAT(m_error, IsEmpty());
+  expect_same();
+  EXPECT_THAT(ask(m_ours, "SELECT mood::text FROM app.users WHERE id = 2"), ElementsAre("glad"));
+}
+
+TEST_P(FidelityAtOnce, an_error_takes_back_what_the_tool_takes_back) {
+  write(failing_steps(true));
+  const Finished theirs = tool_up_at_once();
+  EXPECT_FALSE(theirs.ok());
+  EXPECT_THAT(theirs.output + theirs.errors, HasSubstr("division by zero"));
+  our_ups_at_once();
+  EXPECT_THAT(m_error, HasSubstr("division by zero"));
+  expect_same();
+  EXPECT_THAT(ask(m_ours, "SELECT to_regclass('good')::text"), ElementsAre("NULL"));
+}
+
+TEST_P(FidelityAtOnce, an_error_leaves_what_was_done_before_a_migration_without_a_transaction) {
+  if (!GetParam().leaves_transactions) GTEST_SKIP() << GetParam().name << " has a transaction around all SQL";
+  std::vector<Step> steps = failing_steps(true);
+  steps.insert(steps.begin() + 1, {"index", "CREATE INDEX CONCURRENTLY good_id ON good (id);\n",
+                                   "DROP INDEX CONCURRENTLY good_id;\n", false});
+  write(steps);
+  EXPECT_FALSE(tool_up_at_once().ok());
+  our_ups_at_once();
+  EXPECT_THAT(m_error, HasSubstr("division by zero"));
+  expect_same();
+  EXPECT_THAT(ask(m_ours, "SELECT id::text FROM good"), ElementsAre("1"));
+}
+
+/// A new label of an enum that is used in the transaction that made it.
+TEST_P(FidelityAtOnce, what_passes_one_by_one_fails_as_it_does_for_the_tool) {
+  write({{"mood", "CREATE TYPE mood AS ENUM ('glum');\nCOMMIT;\nBEGIN;\n", "DROP TYPE mood;\n"},
+         {"label", "ALTER TYPE mood ADD VALUE 'glad';\n", "SELECT 1;\n"},
+         {"use", "CREATE TABLE t AS SELECT 'glad'::mood AS mood;\n", "DROP TABLE t;\n"}});
+  const Finished theirs = tool_up_at_once();
+  EXPECT_FALSE(theirs.ok());
+  EXPECT_THAT(theirs.output + theirs.errors, HasSubstr("unsafe use of new value"));
+  our_ups_at_once();
+  EXPECT_THAT(m_error, HasSubstr("unsafe use of new value"));
   expect_same();
 }
 
-TEST_P(Fidelity, a_file_that_ends_its_transaction_does_what_it_does_to_the_tool) {
-  write({{"own", "CREATE TABLE own (id int);\nCOMMIT;\nINSERT INTO own VALUES (1);\n", "DROP TABLE own;\n"}});
-  const Finished theirs = tool_up();
-  ours(false);
-  EXPECT_EQ(theirs.ok(), m_error.empty()) << theirs.output << theirs.errors << m_error;
-  expect_same();
-}
-
-INSTANTIATE_TEST_SUITE_P(Tools, Fidelity, ::testing::ValuesIn(all_tools()),
-                         [](const auto& tool) { return tool.param.name; });
+INSTANTIATE_TEST_SUITE_P(Tools, FidelityAtOnce, ::testing::ValuesIn(tools_that_run_all_at_once()),
+                         name_for_test);
 
 // ── What only one of them has
 
@@ -412,7 +335,7 @@ class SqitchFidelity : public Fidelity {
           "SELECT * FROM sqitch.changes ORDER BY committed_at", "SELECT * FROM sqitch.tags ORDER BY tag",
           "SELECT * FROM sqitch.dependencies ORDER BY change_id, dependency",
           "SELECT * FROM sqitch.events ORDER BY committed_at"}) {
-      EXPECT_EQ(registry("tool", query), registry(m_ours, query)) << query;
+      EXPECT_EQ(registry(m_tools, query), registry(m_ours, query)) << query;
     }
   }
 };
@@ -420,9 +343,9 @@ class SqitchFidelity : public Fidelity {
 TEST_P(SqitchFidelity, the_registry_is_sqitchs_own) {
   write(awkward_steps());
   EXPECT_TRUE(tool_up().ok());
-  ours(false);
+  our_ups();
   const std::vector<std::string> schema = {"--schema-only", "--schema=sqitch", "--no-comments"};
-  EXPECT_EQ(dump("tool", schema), dump(m_ours, schema));
+  EXPECT_EQ(dump(m_tools, schema), dump(m_ours, schema));
   expect_same_registry();
 }
 
@@ -437,7 +360,7 @@ TEST_P(SqitchFidelity, reworked_changes_are_run_from_the_scripts_of_their_tag) {
   m_steps = 3;
   const Finished theirs = tool_up();
   EXPECT_TRUE(theirs.ok()) << theirs.output << theirs.errors;
-  ours(false);
+  our_ups();
   EXPECT_THAT(m_error, IsEmpty());
   expect_same();
   expect_same_registry();
@@ -458,16 +381,76 @@ TEST_P(SqitchFidelity, meta_commands_do_what_psql_does) {
   m_folder.write("m/shared/more.sql",
                  "COPY :schema.t (a) FROM stdin;\n:schema\n\\\\N\n\\.\nSELECT 1 -- no semicolon\n");
   const Finished theirs = tool_up();
-  EXPECT_THAT(theirs.output + theirs.errors, ::testing::HasSubstr("syntax error at or near \":\""));
-  ours(false);
-  EXPECT_THAT(m_error, ::testing::HasSubstr("syntax error at or near \":\""));
+  EXPECT_THAT(theirs.output + theirs.errors, HasSubstr("syntax error at or near \":\""));
+  our_ups();
+  EXPECT_THAT(m_error, HasSubstr("syntax error at or near \":\""));
   expect_same();
   EXPECT_THAT(ask(m_ours, "SELECT a FROM app.t ORDER BY ctid"),
-              ::testing::ElementsAre("rows", ":schema", "\\N", "it's \\ 'fine'"));
+              ElementsAre("rows", ":schema", "\\N", "it's \\ 'fine'"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Tools, SqitchFidelity, ::testing::Values(sqitch_tool()),
-                         [](const auto& tool) { return tool.param.name; });
+INSTANTIATE_TEST_SUITE_P(Tools, SqitchFidelity, ::testing::Values(tool_named("sqitch")), name_for_test);
+
+class LiquibaseFidelity : public Fidelity {
+ protected:
+  /// One formatted file of so many change sets. Did the tool succeed?
+  bool run(std::size_t change_sets, const std::string& text) {
+    write({{"all", "", ""}});
+    m_folder.write("m/001_all.sql", "--liquibase formatted sql\n" + text);
+    m_steps = change_sets;
+    const Finished theirs = tool_up();
+    our_ups();
+    EXPECT_EQ(theirs.ok(), m_error.empty()) << theirs.output << theirs.errors << m_error;
+    expect_same();
+    return theirs.ok();
+  }
+};
+
+TEST_P(LiquibaseFidelity, what_it_cuts_is_cut_where_it_cuts) {
+  const std::string text =
+      "--changeset a:1 endDelimiter:/\nCREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\n  SELECT 1;\n"
+      "  SELECT 2; -- two; it's\n$$\n/\nCREATE TABLE t (a text DEFAULT 'x -- y; z')\n/\n"
+      "--changeset a:2 splitStatements:false stripComments:false\n-- ahead\nCREATE FUNCTION g() RETURNS int "
+      "LANGUAGE plpgsql AS $x$\nBEGIN\n  -- kept; it's\n  /* as this is */\n  RETURN 1;\nEND\n$x$;\n"
+      "CREATE TABLE u ();\n"
+      "--changeset a:3\nINSERT INTO t VALUES ('2');\nCOMMIT;\nINSERT INTO t VALUES ('3');\nROLLBACK;\n"
+      "INSERT INTO t VALUES (E'4\\'; -- 5');\nINSERT INTO t VALUES ('\\');\n"
+      "--changeset a:4\nCREATE PROCEDURE p() LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;\n"
+      "DO $$ BEGIN PERFORM 1; /* gone */ END $$;\nINSERT INTO t VALUES ('/* gone? */'), ('-- gone?\n');\n";
+  EXPECT_TRUE(run(4, text));
+}
+
+/// BEGIN opens what only END closes: from there on the rest is one message, and JDBC makes a pipeline of it.
+TEST_P(LiquibaseFidelity, what_refuses_a_transaction_passes_first_in_a_pipeline) {
+  const std::string text =
+      "--changeset a:1\nCREATE TABLE t (a text);\n"
+      "--changeset a:2 runInTransaction:false\nCREATE INDEX CONCURRENTLY i ON t (a);\nBEGIN;\n"
+      "INSERT INTO t VALUES ('1');\nCOMMIT;\nVACUUM t;\n"
+      "--changeset a:3 runInTransaction:false splitStatements:false\n"
+      "CREATE INDEX CONCURRENTLY j ON t (a);\nINSERT INTO t VALUES ('2');\nINSERT INTO t VALUES ('3');\n"
+      "--changeset a:4 runInTransaction:false splitStatements:false\nDROP INDEX CONCURRENTLY i;\n"
+      "CREATE INDEX CONCURRENTLY k ON t (a);\n";
+  EXPECT_FALSE(run(4, text));
+  EXPECT_THAT(m_error, HasSubstr("CREATE INDEX CONCURRENTLY cannot"));
+}
+
+TEST_P(LiquibaseFidelity, a_body_in_dollar_quotes_is_cut_too) {
+  const std::string text =
+      "--changeset a:1\nCREATE TABLE t ();\n--changeset a:2\nCREATE TABLE u ();\n"
+      "CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS $x$\nBEGIN\n  RETURN 1;\nEND;\n$x$;\n";
+  EXPECT_FALSE(run(2, text));
+  EXPECT_THAT(m_error, HasSubstr("unterminated dollar-quoted string"));
+}
+
+TEST_P(LiquibaseFidelity, jdbc_begins_again_after_a_commit) {
+  const std::string text =
+      "--changeset a:1\nCREATE TABLE t (id int);\nCOMMIT;\nINSERT INTO t VALUES (1);\nSELECT 1 / 0;\n";
+  EXPECT_FALSE(run(1, text));
+  EXPECT_THAT(m_error, HasSubstr("division by zero"));
+  EXPECT_THAT(ask(m_ours, "SELECT count(*) FROM t"), ElementsAre("0"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Tools, LiquibaseFidelity, ::testing::Values(tool_named("liquibase")), name_for_test);
 
 }  // namespace
 

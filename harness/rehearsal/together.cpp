@@ -1,3 +1,5 @@
+#include "rehearsal/together.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -8,20 +10,11 @@
 /// migration by migration can fail so (a new label of an enum that is used, 55P04).
 namespace lockkeeper::rehearsal {
 
-namespace {
-
-/// The ups joined, and how many statements there are up to the end of each.
-struct Joined {
-  sql::Script script;
-  std::vector<std::size_t> ends;
-  std::string bookkeeping;
-};
-
-Result<Joined> join_ups(const history::History& history, const std::vector<std::size_t>& judged) {
-  Joined joined;
+Result<JoinedUps> join_ups(const history::History& history, const std::vector<std::size_t>& indexes) {
+  JoinedUps joined;
   std::vector<sql::Part> parts;
   std::size_t statements = 0;
-  for (const std::size_t index : judged) {
+  for (const std::size_t index : indexes) {
     const auto& migration = history.migrations[index];
     auto script = migration.up();
     if (!script) return failed(script);
@@ -37,8 +30,6 @@ Result<Joined> join_ups(const history::History& history, const std::vector<std::
       std::move(parts), fmt::format("{} runs all that is pending in one", history.format))};
   return joined;
 }
-
-}  // namespace
 
 Result<void> Course::go_up_together() {
   const auto& judged = m_trial.judged;

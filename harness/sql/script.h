@@ -31,6 +31,9 @@ struct Part {
   /// The tool's driver begins another transaction where a statement has ended the one under way, as JDBC does
   /// without autocommit (pgjdbc, core/v3/QueryExecutorImpl.java: sendQueryPreamble).
   bool begins_again = false;
+  /// The statements of a message are sent one by one in a pipeline, as JDBC does: what refuses a transaction
+  /// passes where nothing of the message waits for its end (postgres.c: XACT_FLAGS_PIPELINING).
+  bool pipelines = false;
 };
 
 /// One side of a migration as its tool sends it: the parts one after the other in one session.

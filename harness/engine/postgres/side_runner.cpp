@@ -71,6 +71,18 @@ bool refuses_transaction(const SqlError& error, const Statement& statement) {
          (error.sqlstate == "25001" || error.sqlstate == "2D000");
 }
 
+/// As the server names it where it says that it can only be used in transaction blocks; empty for what it
+/// takes outside of them too.
+std::string wanting_a_block(const Statement& statement) {
+  if (statement.kind != StatementKind::ordinary) return "";
+  const std::string word = lower(statement.text.substr(0, statement.text.find_first_of(" \t\r\n\f/-")));
+  if (word == "savepoint") return "SAVEPOINT";
+  if (word == "release") return "RELEASE SAVEPOINT";
+  if (word == "rollback") return "ROLLBACK TO SAVEPOINT";
+  if (word == "lock") return "LOCK TABLE";
+  return word == "declare" ? "DECLARE CURSOR" : "";
+}
+
 }  // namespace
 
 /// One side under way.
@@ -106,6 +118,7 @@ class Execution {
   Result<bool> open_implicit_transaction(const Statement& statement, std::size_t index);
   Result<bool> close_implicit_transaction(const Statement& statement, std::size_t index);
   Result<bool> begin_again(const Statement& statement);
+  Result<bool> refuse_savepoint(const Statement& statement);
   Result<bool> keep_books();
   Result<bool> execute(const Statement& statement, std::size_t index);
   Result<bool> execute_alone(const Statement& statement, std::size_t index);
@@ -205,7 +218,8 @@ Result<bool> Execution::before_commit(const Location& location) {
 
 /// A statement of an autocommit side, in a transaction of its own where it can be watched.
 Result<bool> Execution::execute_alone(const Statement& statement, std::size_t index) {
-  const bool ordinary = statement.kind == StatementKind::ordinary || rows_of(statement);
+  const bool ordinary =
+      (statement.kind == StatementKind::ordinary && wanting_a_block(statement).empty()) || rows_of(statement);
   if (m_request.observe == Observe::no || !ordinary) return execute_bare(statement, index);
   if (const auto begun = control("BEGIN", statement.location); !begun || !*begun) return begun;
   auto done = execute(statement, index);
@@ -254,8 +268,27 @@ Result<bool> Execution::open_implicit_transaction(const Statement& statement, st
   };
   if (statement.kind == StatementKind::begin) m_implicit = false;
   if (statement.kind == StatementKind::begin || !m_session.idle()) return true;
+  m_implicit = false;
+  // Not behind another such one either: it has ended transactions of its own, and the last is still open.
+  const bool fresh = index == 0 || statements[index - 1].message != statement.message ||
+                     statements[index - 1].kind == StatementKind::end;
+  if (m_part->pipelines && fresh && statement.kind == StatementKind::no_transaction) return true;
   m_implicit = same(index + 1) || (index > 0 && same(index - 1));
   return m_implicit ? control("BEGIN", statement.location) : Result<bool>(true);
+}
+
+/// The transaction that the server makes of a message has no savepoints (xact.c: DefineSavepoint), the one
+/// that we begin instead of it would.
+Result<bool> Execution::refuse_savepoint(const Statement& statement) {
+  const std::string name = m_implicit ? wanting_a_block(statement) : "";
+  if (name.find("SAVEPOINT") == std::string::npos) return true;
+  StatementRecord refused;
+  refused.text = shortened(statement.text, k_text_limit);
+  refused.location = statement.location;
+  refused.error = SqlError{"25P01", name + " can only be used in transaction blocks", "", "", ""};
+  fail(*refused.error, statement.location);
+  m_run.statements.push_back(std::move(refused));
+  return false;
 }
 
 /// After a COMMIT or ROLLBACK of the file's own, where the tool's driver goes on in a transaction.
@@ -279,6 +312,7 @@ Result<bool> Execution::close_implicit_transaction(const Statement& statement, s
 Result<bool> Execution::run(const Statement& statement, std::size_t index) {
   auto going = begin_again(statement);
   if (going && *going) going = open_implicit_transaction(statement, index);
+  if (going && *going) going = refuse_savepoint(statement);
   if (!going || !*going) return going;
   const bool bare = runs_in_one() || m_session.in_transaction();
   going = bare ? execute_bare(statement, index) : execute_alone(statement, index);

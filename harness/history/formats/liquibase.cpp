@@ -96,6 +96,7 @@ Result<sql::Script> read_side(const ChangeSet& set, Side side) {
       set.in_transaction ? record::TransactionShape::one_transaction : record::TransactionShape::autocommit;
   if (!set.in_transaction) whole.shape_reason = fmt::format("runInTransaction:false at {}", set.place);
   whole.begins_again = set.in_transaction;
+  whole.pipelines = !set.in_transaction;
   std::size_t messages = 0;
   for (const Sql& sql : side == Side::up ? set.up : set.down) {
     auto source = source_of(sql, *set.parameters);

@@ -16,7 +16,7 @@
 ///   is
 ///                false; the note of it in another (changelog/ChangeSet.java,
 ///                changelog/visitor/UpdateVisitor.java). JDBC begins another transaction after a COMMIT of
-///                the text's own
+///                the text's own, and makes a pipeline of a text of several statements outside of one
 ///   down         '--rollback' lines; none: Liquibase cannot take SQL back by itself
 ///   left out     change sets for other dbms; contexts and labels count for nothing when none is asked for,
 ///   as

@@ -199,6 +199,7 @@ TEST_F(LiquibaseTest, a_root_in_yaml_says_what_is_included) {
   EXPECT_EQ(versions(history), (Texts{"sql/b.sql::1::b", "sql/a.sql::1::a", "master.yaml::9::ann"}));
   EXPECT_EQ(statements(history.migrations[2].up()), (Texts{"SELECT 'users'", "VACUUM"}));
   EXPECT_EQ(part(history.migrations[2].up()).shape, TransactionShape::autocommit);
+  EXPECT_TRUE(part(history.migrations[2].up()).pipelines);
   EXPECT_EQ(statements(history.migrations[2].down()), (Texts{"SELECT 9"}));
   EXPECT_EQ(history.not_taken, (Texts{"sql/c.sql: not included by master.yaml"}));
 }
