@@ -36,6 +36,7 @@ struct ToolRequest {
   /// and environment. DATABASE_URL, PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and PGSSLMODE are set
   /// where the command does not set them itself; no other PG… of ours is passed on.
   Command command;
+  bool must_connect = false;  ///< an environment failure where it ends well and never came to the database
   std::chrono::milliseconds deadline{0};  ///< of the whole program; 0: none
   Location location;                      ///< of the migration: its statements stand in no file that we know
   Observe observe = Observe::yes;

@@ -40,6 +40,7 @@ struct ToolCommand {
   std::string name;   ///< "alembic"
   std::string shown;  ///< for people: "alembic upgrade a1"
   Command command;
+  bool connects = false;  ///< ending well without having come to the database is a failure
   std::chrono::seconds deadline{600};
 };
 
@@ -86,6 +87,13 @@ struct Habits {
   std::string when_out_of_order() const;
 };
 
+/// What a history takes for granted of others, and its tool would bring in with it: done by a program when
+/// the base stands and nothing is judged yet.
+struct Preparation {
+  std::function<Result<ToolCommand>()> command;
+  std::function<Result<std::string>()> digest;  ///< changes with what the program does
+};
+
 struct History {
   std::string directory;
   std::string format;
@@ -98,6 +106,7 @@ struct History {
   /// For each version those that come in with it; empty: each has to be asked for.
   std::map<std::string, std::vector<std::string>> brings;
   bool all_in_one = false;  ///< the tool puts all that is pending into one transaction
+  std::optional<Preparation> preparation;
   Habits habits;
   std::vector<record::HistoryFact> facts;  ///< what is wrong with it by its files alone
   std::optional<Failure> refused;          ///< why the tool, and so we, cannot run it; `facts` say more

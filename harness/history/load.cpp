@@ -12,11 +12,13 @@
 #include "history/formats/commands.h"
 #include "history/formats/dbmate.h"
 #include "history/formats/diesel.h"
+#include "history/formats/django.h"
 #include "history/formats/drizzle.h"
 #include "history/formats/flyway.h"
 #include "history/formats/golang_migrate.h"
 #include "history/formats/goose.h"
 #include "history/formats/hasura.h"
+#include "history/formats/knex.h"
 #include "history/formats/liquibase.h"
 #include "history/formats/maragudk.h"
 #include "history/formats/morph.h"
@@ -24,6 +26,8 @@
 #include "history/formats/plain.h"
 #include "history/formats/popx.h"
 #include "history/formats/prisma.h"
+#include "history/formats/rails.h"
+#include "history/formats/sequelize.h"
 #include "history/formats/sqitch.h"
 #include "history/formats/sql_migrate.h"
 #include "history/formats/sqlx.h"
@@ -37,14 +41,16 @@ namespace {
 /// Every format there is. A further one is one more file in formats/ and one more line here.
 const std::vector<Format>& all_formats() {
   static const std::vector<Format> k_formats = {
-      formats::alembic::format(),   formats::commands::format(), formats::golang_migrate::format(),
-      formats::morph::format(),     formats::popx::format(),     formats::maragudk::format(),
-      formats::dbmate::format(),    formats::goose::format(),    formats::sql_migrate::format(),
-      formats::tern::format(),      formats::sqlx::format(),     formats::supabase::format(),
-      formats::atlas::format(),     formats::diesel::format(),   formats::hasura::format(),
-      formats::sqitch::format(),    formats::flyway::format(),   formats::prisma::format(),
-      formats::drizzle::journal(),  formats::drizzle::folders(), formats::node_pg_migrate::format(),
-      formats::liquibase::format(), formats::plain::files(),     formats::plain::folders(),
+      formats::alembic::format(),         formats::knex::format(),      formats::sequelize::format(),
+      formats::django::format(),          formats::rails::format(),     formats::commands::format(),
+      formats::golang_migrate::format(),  formats::morph::format(),     formats::popx::format(),
+      formats::maragudk::format(),        formats::dbmate::format(),    formats::goose::format(),
+      formats::sql_migrate::format(),     formats::tern::format(),      formats::sqlx::format(),
+      formats::supabase::format(),        formats::atlas::format(),     formats::diesel::format(),
+      formats::hasura::format(),          formats::sqitch::format(),    formats::flyway::format(),
+      formats::prisma::format(),          formats::drizzle::journal(),  formats::drizzle::folders(),
+      formats::node_pg_migrate::format(), formats::liquibase::format(), formats::plain::files(),
+      formats::plain::folders(),
   };
   return k_formats;
 }
@@ -218,14 +224,25 @@ Result<History> load(const Request& request) {
 namespace {
 
 /// What the scenario says of the tool goes with every run of it.
+void equip(ToolCommand& command, const scenario::Tool& tool) {
+  for (const auto& [name, value] : tool.environment) command.command.environment[name] = value;
+  if (tool.deadline_seconds) command.deadline = std::chrono::seconds(*tool.deadline_seconds);
+}
+
+void equip(Preparation& preparation, const scenario::Tool& tool) {
+  preparation.command = [command = std::move(preparation.command), tool] {
+    auto equipped = command();
+    if (equipped) equip(*equipped, tool);
+    return equipped;
+  };
+}
+
 void equip(Migration& migration, const scenario::Tool& tool) {
   if (!migration.command || tool.empty()) return;
   migration.command = [command = std::move(migration.command), tool](const Migration& one,
                                                                      record::Side side) {
     auto equipped = command(one, side);
-    if (!equipped) return equipped;
-    for (const auto& [name, value] : tool.environment) equipped->command.environment[name] = value;
-    if (tool.deadline_seconds) equipped->deadline = std::chrono::seconds(*tool.deadline_seconds);
+    if (equipped) equip(*equipped, tool);
     return equipped;
   };
 }
@@ -254,6 +271,7 @@ Result<History> look(const Request& request) {
   if (history->migrations.empty()) return nothing_fits(*folder);
   history->format = chosen.format->name;
   history->detected_by = std::move(chosen.because);
+  if (history->preparation) equip(*history->preparation, request.tool);
   for (Migration& migration : history->migrations) {
     migration.bookkeeping = history->bookkeeping;
     migration.transaction = request.transaction;

@@ -26,7 +26,8 @@ struct Token {
   Kind kind = Kind::end;
   std::string value;  ///< of texts without quotes, escapes as they are
   int line = 1;
-  bool first = false;  ///< begins a line that is not indented
+  bool first = false;      ///< begins a line that is not indented
+  std::size_t column = 0;  ///< from 0
 };
 
 /// Names, strings, symbols and the ends of logical lines; numbers count as symbols.
@@ -34,9 +35,17 @@ class Tokens {
  public:
   Tokens(const std::string& path, std::string_view text) : m_path(path), m_text(text) {}
 
-  Result<Token> next();
+  Result<Token> next() {
+    skip_blanks();
+    const std::size_t begin = m_at == 0 ? 0 : m_text.rfind('\n', m_at - 1) + 1;
+    const std::size_t column = m_at - begin;
+    auto token = read();
+    if (token) token->column = column;
+    return token;
+  }
 
  private:
+  Result<Token> read();
   char at(std::size_t offset) const { return m_at + offset < m_text.size() ? m_text[m_at + offset] : '\0'; }
   void skip_blanks();
   Result<Token> string(std::size_t prefix, bool first);
@@ -95,8 +104,7 @@ Result<Token> Tokens::string(std::size_t prefix, bool first) {
   return broken("a string is never closed", token.line);
 }
 
-Result<Token> Tokens::next() {
-  skip_blanks();
+Result<Token> Tokens::read() {
   if (m_at >= m_text.size()) {
     if (m_depth > 0) return broken("a bracket is never closed", m_opened);
     return Token{Token::Kind::end, "", m_line, false};
@@ -137,9 +145,32 @@ Result<std::vector<Token>> logical_line(Tokens& tokens) {
   }
 }
 
+bool is_symbol(const Token& token, std::string_view symbols) {
+  return token.kind == Token::Kind::symbol && symbols.find(token.value) != std::string_view::npos;
+}
+
+/// The texts of each tuple inside a list or a tuple; what a call takes is none.
+std::vector<std::vector<std::string>> tuples_in(std::vector<Token>::const_iterator begin,
+                                                std::vector<Token>::const_iterator end) {
+  std::vector<std::vector<std::string>> tuples;
+  std::vector<bool> are_tuples;
+  for (auto token = begin; token != end; ++token) {
+    if (is_symbol(*token, "([{")) {
+      const bool is_call = token != begin && std::prev(token)->kind == Token::Kind::name;
+      are_tuples.push_back(token->value == "(" && !is_call && !are_tuples.empty());
+      if (are_tuples.back()) tuples.emplace_back();
+    } else if (is_symbol(*token, ")]}") && !are_tuples.empty()) {
+      are_tuples.pop_back();
+    } else if (token->kind == Token::Kind::text && !are_tuples.empty() && are_tuples.back()) {
+      tuples.back().push_back(token->value);
+    }
+  }
+  return tuples;
+}
+
 /// NAME [: annotation] = value
 std::optional<std::pair<std::string, PythonValue>> assignment(const std::vector<Token>& line) {
-  if (line.empty() || line[0].kind != Token::Kind::name || !line[0].first) return std::nullopt;
+  if (line.empty() || line[0].kind != Token::Kind::name) return std::nullopt;
   const auto equals = std::find_if(line.begin(), line.end(), [](const Token& token) {
     return token.kind == Token::Kind::symbol && token.value == "=";
   });
@@ -147,16 +178,46 @@ std::optional<std::pair<std::string, PythonValue>> assignment(const std::vector<
   if (equals == line.end() || (!annotated && equals != line.begin() + 1)) return std::nullopt;
   PythonValue value;
   value.line = line[0].line;
+  value.tuples = tuples_in(equals + 1, line.end());
   for (auto token = equals + 1; token != line.end(); ++token) {
     if (token->kind == Token::Kind::text) value.texts.push_back(token->value);
     const bool none = token->kind == Token::Kind::name && token->value == "None";
     const bool bracket = token->kind == Token::Kind::symbol &&
                          std::string_view("()[]{},").find(token->value) != std::string_view::npos;
-    if (token->kind == Token::Kind::name && !none) value.is_plain = false;
+    if (token->kind == Token::Kind::name && !none) {
+      value.is_plain = false;
+      value.names.push_back(token->value);
+    }
     if (token->kind == Token::Kind::symbol && !bracket) value.is_plain = false;
   }
   return std::pair(line[0].value, std::move(value));
 }
+
+/// Where in a file a line stands: at its top, in the body of a class, or deeper.
+class Place {
+ public:
+  explicit Place(PythonFile& file) : m_file(file) {}
+
+  void take(const std::vector<Token>& line) {
+    const Token& front = line.front();
+    if (front.kind == Token::Kind::line_end || front.kind == Token::Kind::end) return;
+    if (front.first) {
+      m_class = front.value == "class" && line.size() > 1 ? line[1].value : "";
+      m_body.reset();
+      if (auto found = assignment(line)) m_file.values[found->first] = std::move(found->second);
+      return;
+    }
+    if (m_class.empty()) return;
+    if (!m_body) m_body = front.column;
+    if (front.column != *m_body) return;
+    if (auto found = assignment(line)) m_file.classes[m_class][found->first] = std::move(found->second);
+  }
+
+ private:
+  PythonFile& m_file;
+  std::string m_class;
+  std::optional<std::size_t> m_body;  ///< column of the class's body
+};
 
 /// Whole-line comments as SQL's, line by line in the same place.
 std::string comments_of(std::string_view text) {
@@ -177,6 +238,7 @@ Result<PythonFile> read_python(const std::string& path, std::string_view text) {
   PythonFile file;
   Tokens tokens(path, text);
   bool before_code = true;
+  Place place(file);
   while (true) {
     const auto line = logical_line(tokens);
     if (!line) return failed(line);
@@ -185,7 +247,7 @@ Result<PythonFile> read_python(const std::string& path, std::string_view text) {
       file.summary = stripped(documentation.substr(0, documentation.find('\n')));
     }
     if (line->front().kind != Token::Kind::line_end) before_code = false;
-    if (auto found = assignment(*line)) file.values[found->first] = std::move(found->second);
+    place.take(*line);
     if (line->back().kind == Token::Kind::end) break;
   }
   file.comments = comments_of(text);

@@ -12,7 +12,10 @@ namespace lockkeeper::history {
 /// A value that is assigned to a name at the top of a Python file: None, a text, or a list or tuple of texts.
 struct PythonValue {
   std::vector<std::string> texts;
-  bool is_plain = true;  ///< false where it is anything else: it would have to be run to be known
+  std::vector<std::vector<std::string>>
+      tuples;                      ///< of those texts, the ones in tuples inside of it: [('a', 'b')]
+  std::vector<std::string> names;  ///< that stand in it beside None
+  bool is_plain = true;            ///< false where it is anything else: it would have to be run to be known
   int line = 0;
 };
 
@@ -20,6 +23,8 @@ struct PythonValue {
 struct PythonFile {
   std::string summary;  ///< first line of its documentation
   std::map<std::string, PythonValue> values;
+  std::map<std::string, std::map<std::string, PythonValue>>
+      classes;           ///< values assigned in the bodies of classes
   std::string comments;  ///< its text with all but whole-line comments blanked, and those written as SQL's
 };
 

@@ -48,6 +48,19 @@ TEST(PythonFile, knows_what_it_cannot_know) {
   EXPECT_THAT(read("if x == 'y':\n  pass\na.b = 'c'\n").values, IsEmpty());
 }
 
+TEST(PythonFile, reads_the_bodies_of_classes_but_not_deeper) {
+  const PythonFile file = read(
+      "class Migration(migrations.Migration):\n    \"\"\"x\"\"\"\n    dependencies = [\n        ('a', '1'),\n"
+      "        call('b', 'c'), (\"d\", name),\n    ]\n    def f(self):\n        label = 'no'\n\n"
+      "    label = 'yes'\nlabel = 'top'\n    label = 'lost'\n");
+  const auto& values = file.classes.at("Migration");
+  EXPECT_THAT(values.at("dependencies").tuples, ElementsAre(ElementsAre("a", "1"), ElementsAre("d")));
+  EXPECT_THAT(values.at("dependencies").names, ElementsAre("call", "name"));
+  EXPECT_EQ(values.at("dependencies").line, 3);
+  EXPECT_THAT(values.at("label").texts, ElementsAre("yes"));
+  EXPECT_THAT(file.values.at("label").texts, ElementsAre("top"));
+}
+
 TEST(PythonFile, takes_line_ends_and_marks_as_they_come) {
   const PythonFile file = read("\xEF\xBB\xBFrevision = 'a'\r\ndown_revision = \\\r\n  'b'\r\n");
   EXPECT_THAT(file.values.at("revision").texts, ElementsAre("a"));

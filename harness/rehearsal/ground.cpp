@@ -51,19 +51,25 @@ tl::unexpected<Failure> base_fails(const history::Migration& migration, const re
 
 namespace {
 
+engine::ToolRequest request_of(history::ToolCommand tool, record::Side side, const std::string& file,
+                               engine::Observe observe) {
+  engine::ToolRequest request;
+  request.side = side;
+  request.name = std::move(tool.name);
+  request.command = std::move(tool.command);
+  request.must_connect = tool.connects;
+  request.deadline = tool.deadline;
+  request.location = {file, 1, 1};
+  request.observe = observe;
+  return request;
+}
+
 /// A side that a program outside runs: observed all the same.
 Result<engine::SideOutcome> run_by_tool(Instance& instance, const history::Migration& migration,
                                         record::Side side, engine::Observe observe) {
   auto tool = migration.command(migration, side);
   if (!tool) return failed(tool);
-  engine::ToolRequest request;
-  request.side = side;
-  request.name = tool->name;
-  request.command = std::move(tool->command);
-  request.deadline = tool->deadline;
-  request.location = {migration.up_path, 1, 1};
-  request.observe = observe;
-  return instance.run_tool(request);
+  return instance.run_tool(request_of(std::move(*tool), side, migration.up_path, observe));
 }
 
 }  // namespace
@@ -115,6 +121,11 @@ Result<std::vector<Ground::Key>> Ground::keys() const {
     hasher.add_field(fixture.table).add_field(*content);
   }
   if (m_history.bookkeeping) hasher.add_field("bookkeeping").add_field(m_history.bookkeeping->create);
+  if (m_history.preparation) {
+    const auto digest = m_history.preparation->digest();
+    if (!digest) return failed(digest);
+    hasher.add_field("preparation").add_field(*digest);
+  }
   std::vector<Key> keys{{hasher.hex(), 0}};
   for (std::size_t index = 0; index < m_trial.first; ++index) {
     const auto& migration = m_history.migrations[index];
@@ -198,6 +209,24 @@ Result<void> Ground::apply(Instance& instance, std::size_t from, std::size_t to)
   return {};
 }
 
+/// What the history takes for granted of others.
+Result<void> Ground::bring_in_others(Instance& instance) {
+  if (!m_history.preparation) return {};
+  auto tool = m_history.preparation->command();
+  if (!tool) return failed(tool);
+  say(tool->shown);
+  const auto outcome = instance.run_tool(
+      request_of(std::move(*tool), record::Side::up, m_history.directory, engine::Observe::no));
+  if (!outcome) return failed(outcome);
+  if (!outcome->run.error) return {};
+  const record::SqlError& error = *outcome->run.error;
+  return failed(FailureKind::usage,
+                fmt::format("cannot bring in what the history takes for granted: {}{}{}", error.message,
+                            error.detail.empty() ? "" : "\n", error.detail),
+                "see whether the tool itself can do it on an empty database",
+                Location{m_history.directory, 0, 0});
+}
+
 /// Builds what the store does not have: from the nearest image, or from an empty server and the fixture.
 Result<void> Ground::build(const std::vector<Key>& keys) {
   const bool from_empty = m_images.empty();
@@ -221,6 +250,7 @@ Result<void> Ground::build(const std::vector<Key>& keys) {
     if (const auto done = apply(**instance, applied, m_trial.first); !done) return failed(done);
     if (const auto done = (*instance)->analyze(); !done) return failed(done);
   }
+  if (const auto done = bring_in_others(**instance); !done) return failed(done);
   return keep_image(**instance, keys.back());
 }
 

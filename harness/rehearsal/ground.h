@@ -53,6 +53,7 @@ class Ground {
 
   Result<std::vector<Key>> keys() const;
   Result<engine::Image> empty_image();
+  Result<void> bring_in_others(engine::Instance& instance);
   Result<void> build(const std::vector<Key>& keys);
   Result<void> load_fixtures(engine::Instance& instance);
   Result<void> apply(engine::Instance& instance, std::size_t from, std::size_t to);

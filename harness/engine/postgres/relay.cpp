@@ -83,7 +83,8 @@ void Relay::note(std::vector<Told> told) {
       seen.statements.push_back(std::move(each.record));
       const auto& error = seen.statements.back().error;
       if (!error || error->sqlstate.empty()) continue;
-      seen.last_error = error;
+      // What a tool tries in a transaction that has failed says nothing of why.
+      if (error->sqlstate != "25P02" || !seen.last_error) seen.last_error = error;
       seen.last_error_at = seen.statements.size();
     }
   });

@@ -154,6 +154,17 @@ record::SqlError error_of(const std::string& failure, bool in_time, const Seen& 
   return error;
 }
 
+/// A tool that works elsewhere: on a database that is not ours to change.
+Result<void> expect_visit(const ToolRequest& request, const Result<Finished>& finished, const Seen& seen) {
+  if (!request.must_connect || !finished || !finished->ok() || !seen.backends.empty()) return {};
+  return failed(
+      FailureKind::environment,
+      fmt::format("{} ended well, but never came to the database that it was to work on", request.name),
+      "let the project's settings read the connection from DATABASE_URL, PGHOST and the like, or name the "
+      "variables that they read in the scenario: migrations: {tool: {environment: …}}",
+      request.location);
+}
+
 }  // namespace
 
 Result<SideOutcome> run_tool(const ToolRequest& request, const std::string& connection,
@@ -180,6 +191,8 @@ Result<SideOutcome> run_tool(const ToolRequest& request, const std::string& conn
   if (!finished && (in_time || interrupted())) return failed(finished);
   auto seen = (*pass_through)->finish(finished ? k_patience : std::chrono::milliseconds(0));
   if (!seen) return failed(seen);
+
+  if (const auto came = expect_visit(request, finished, *seen); !came) return failed(came);
 
   SideOutcome outcome;
   record::SideRun& side = outcome.run;
