@@ -8,6 +8,7 @@ namespace lockkeeper::app::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 /// A sqitch project end to end; whether it does what sqitch itself does is for fidelity_test.cpp to say.
 class SqitchProject : public ::testing::Test {
@@ -45,6 +46,11 @@ TEST_F(SqitchProject, errors_are_shown_in_the_file_that_they_stand_in) {
   EXPECT_THAT(failing.outcome.output,
               HasSubstr("m/shared/more.sql:1:13: error: up stops with an error: relation "
                         "\"nowhere\" does not exist (SQLSTATE 42P01)"));
+}
+
+TEST_F(SqitchProject, what_a_script_sets_ends_with_its_psql) {
+  const Checked passing = checked("SET client_min_messages = 'warning';\nINSERT INTO users VALUES (1);\n");
+  EXPECT_THAT(passing.rules(), IsEmpty()) << passing.outcome.said();
 }
 
 TEST_F(SqitchProject, a_row_that_copy_refuses_stops_it) {

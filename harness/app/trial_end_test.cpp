@@ -53,6 +53,13 @@ TEST_F(TrialEnd, an_invalid_index_that_a_later_migration_completes_is_no_fault) 
   EXPECT_THAT(all.rules(), IsEmpty()) << all.outcome.said();
 }
 
+TEST_F(TrialEnd, what_a_failing_up_leaves_behind_is_not_held_against_the_chain) {
+  write("1_table", "CREATE TABLE a (id int);", "DROP TABLE a;");
+  write("2_half", "CREATE TABLE b (id int); GRANT SELECT ON a TO PUBLIC; SELECT 1 / 0;", "DROP TABLE b;");
+  const Checked half = check({"m", "--transaction", "statement"}, {m_folder.path()});
+  EXPECT_THAT(half.rules(), ElementsAre("up-fails")) << half.outcome.said();
+}
+
 }  // namespace
 
 }  // namespace lockkeeper::app::testing

@@ -73,6 +73,9 @@ std::string window(const std::string& text, std::size_t start) {
 std::string change_text(const AttributeChange& attribute) {
   const std::string before = abridged(attribute.before, attribute.before.size());
   const std::string after = abridged(attribute.after, attribute.after.size());
+  if (attribute.before == attribute.after) {
+    return fmt::format("{} is {} as before, but behind other columns", attribute.name, attribute.after);
+  }
   if (before == after && !before.empty()) {
     return fmt::format("{} differs in white space only: {}", attribute.name, abridged(before, k_window));
   }

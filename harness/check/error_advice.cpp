@@ -146,7 +146,10 @@ constexpr std::array k_advice{
            ""},
     Advice{"0LP01", "the role cannot be granted to itself or in a circle: take the grant out", ""},
     Advice{"58P01",
-           "the server lacks the extension's files: install the package, or do without the extension", ""},
+           "the server lacks the extension's files: install the package where it runs, or name a server that "
+           "has "
+           "them (--pg-bin, --server)",
+           ""},
     Advice{"53100", "the disk is full: free space, or use a smaller fixture", ""},
     Advice{"P0001",
            "the migration itself raised this: meet the condition that it tests for, or correct the test", ""},
@@ -174,6 +177,11 @@ std::string advice_for(const record::SqlError& error, record::Side side, const s
   if (error.sqlstate.empty() && has_word(error.message, "(--timeout)")) {
     return "let the side end within the time limit: do the slow part in batches, or raise --timeout";
   }
+  if (error.sqlstate.empty() && has_word(error.message, " ended with exit code ")) {
+    return "the program that runs the side failed by itself: give it what it lacks (its environment, "
+           "modules, "
+           "settings); what it said last is above";
+  }
   // libpq's own errors carry no SQLSTATE, or a general one of class 08.
   if (error.sqlstate.empty() || error.sqlstate.starts_with("08")) {
     return "the side took its session or the server with it: take out what ends processes, stops the server "
@@ -194,6 +202,10 @@ std::string advice_for(const record::SqlError& error, record::Side side, const s
     return "name the columns on both sides, INSERT INTO t (a, b) SELECT a, b: they are matched by place, and "
            "* follows "
            "a table's order of today; where the types themselves differ, cast";
+  }
+  // PostgreSQL 15 says so of an extension whose control file is not there; before it was 58P01.
+  if (error.sqlstate == "0A000" && has_word(error.message, "extension \"")) {
+    return advice_for({"58P01", error.message, {}, {}, {}}, side, statement);
   }
   // 55006 object_in_use is also DROP DATABASE or an open cursor; only ALTER and friends meet pending trigger
   // events.

@@ -70,7 +70,7 @@ void blame_error(record::Finding& finding, const record::SideRun& run) {
   if (statement != nullptr) {
     finding.evidence.push_back(fmt::format("stopped at statement {} of the {} that were sent",
                                            statement - run.statements.data() + 1, run.statements.size()));
-  } else {
+  } else if (run.error && run.error->message.find(" ended with exit code ") == std::string::npos) {
     finding.evidence.push_back("no single statement failed: the error came with COMMIT or the connection");
   }
   if (run.shape_reason.empty()) return;

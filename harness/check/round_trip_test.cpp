@@ -128,9 +128,9 @@ TEST(DownMissing, tells_a_missing_an_empty_and_an_idle_down_apart) {
     return findings.empty() ? record::Finding{} : findings[0];
   };
 
-  EXPECT_EQ(one(none).message, "there is no down file");
+  EXPECT_EQ(one(none).message, "there is no down side");
   EXPECT_EQ(one(none).location, (Location{"m/0007_x.up.sql", 1, 0}));
-  EXPECT_EQ(one(empty).message, "the down file holds no statement: what up did stays");
+  EXPECT_EQ(one(empty).message, "the down side holds no statement: what up did stays");
   EXPECT_THAT(one(empty).evidence, ElementsAre("up: new column public.users.phone: text"));
   EXPECT_EQ(one(idle).message, "down runs and changes nothing: what up did stays");
   EXPECT_EQ(one(idle).level, Level::error);
@@ -203,6 +203,18 @@ TEST(SchemaNotRestored, leaves_column_order_to_its_own_note) {
   EXPECT_EQ(notes[0].level, Level::note);
   EXPECT_EQ(notes[0].message, "after down the columns of public.users stand in another order than before up");
   EXPECT_THAT(notes[0].evidence, ElementsAre("column public.users.nick: position was 2, is 5"));
+}
+
+TEST(ColumnOrderChanged, a_column_of_the_same_number_stands_behind_others) {
+  record::MigrationRecord migration = s::migration();
+  migration.back_difference.objects = {
+      s::moved_column(), s::altered("column", "public.users.name", "public.users", {{"position", "4", "4"}})};
+
+  const auto notes = s::find(k_column_order_changed, s::run_of(migration));
+  ASSERT_THAT(notes, SizeIs(1));
+  EXPECT_THAT(notes[0].evidence,
+              ElementsAre("column public.users.nick: position was 2, is 5",
+                          "column public.users.name: position is 4 as before, but behind other columns"));
 }
 
 TEST(SchemaNotRestored, a_down_that_did_nothing_is_one_finding) {
@@ -346,6 +358,10 @@ TEST(ErrorAdvice, an_insert_is_told_of_its_own_causes) {
   const auto key = s::error("23505", "duplicate key value violates unique constraint \"t_pkey\"");
   EXPECT_THAT(advice_for(key, Side::up, "INSERT INTO t VALUES (1)"),
               ::testing::StartsWith("a row with this key is there already"));
+  const record::SqlError program = s::error("", "alembic ended with exit code 1: KeyError: 'URL'");
+  EXPECT_THAT(advice_for(program, Side::up, ""), ::testing::StartsWith("the program that runs the side"));
+  const record::SqlError extension = s::error("0A000", "extension \"vector\" is not available");
+  EXPECT_THAT(advice_for(extension, Side::up, "CREATE EXTENSION vector"), ::testing::HasSubstr("package"));
   EXPECT_THAT(advice_for(key, Side::up, "CREATE UNIQUE INDEX ON t (a)"),
               ::testing::StartsWith("rows hold duplicates"));
 }

@@ -229,5 +229,29 @@ TEST(PrivilegeLost, an_index_of_a_rebuilt_table_is_missed_unless_it_has_a_succes
   EXPECT_THAT(s::find(k_privilege_lost, s::run_of(migration)), IsEmpty());
 }
 
+TEST(PrivilegeLost, an_index_that_came_with_a_renamed_table_or_over_a_column_that_is_gone_is_not_missed) {
+  record::MigrationRecord migration = s::migration();
+  auto lost = s::whole(Change::lost, "index", "public.users_pkey", "public.users",
+                       "CREATE UNIQUE INDEX users_pkey ON public.users USING btree (id)");
+  lost.parent_recreated = true;
+  auto of_column = s::whole(Change::lost, "index", "public.users_org_idx", "public.users",
+                            "CREATE INDEX users_org_idx ON public.users USING btree (email, org_id)");
+  of_column.parent_recreated = true;
+  migration.forward_change.objects = {
+      lost, of_column,
+      s::whole(Change::lost, "column", "public.users.org", "public.users", "column org text")};
+  EXPECT_EQ(one(k_privilege_lost, migration).message,
+            "an object that up makes again lost what it had: index public.users_pkey, index "
+            "public.users_org_idx");
+
+  migration.forward_change.objects[2].identity = "public.users.org_id";
+  migration.forward_change.objects.push_back(
+      s::altered("index", "public.users_new_pkey", "public.users",
+                 {{"parent", "public.users_new", "public.users"},
+                  {"definition", "CREATE UNIQUE INDEX users_new_pkey ON public.users_new USING btree (id)",
+                   "CREATE UNIQUE INDEX users_new_pkey ON public.users USING btree (id)"}}));
+  EXPECT_THAT(s::find(k_privilege_lost, s::run_of(migration)), IsEmpty());
+}
+
 }  // namespace
 }  // namespace lockkeeper::check

@@ -207,6 +207,16 @@ TEST(SchemaFacts, an_index_like_one_that_is_there_is_a_duplicate) {
   EXPECT_EQ(facts[0].detail, "public.old");
 }
 
+TEST(SchemaFacts, of_a_primary_key_and_a_unique_index_alike_the_index_is_the_duplicate) {
+  Object key = index("t_pkey", "u", "(a)", "a");
+  key.attributes.insert(1, R"("constraint":"primary key",)");
+  const auto facts = facts_of({}, {index("t_a_key", "u", "(a)", "a"), key});
+
+  ASSERT_EQ(facts.size(), 1U);
+  EXPECT_EQ(facts[0].object, "public.t_a_key");
+  EXPECT_EQ(facts[0].detail, "public.t_pkey");
+}
+
 TEST(SchemaFacts, a_unique_index_beside_a_plain_one_and_another_order_are_no_duplicates) {
   EXPECT_TRUE(
       facts_of({index("old", "", "(a)", "a")}, {index("old", "", "(a)", "a"), index("neu", "u", "(a)", "a")})

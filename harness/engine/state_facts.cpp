@@ -22,6 +22,7 @@ struct Index {
   std::string key;  ///< all that decides what it can answer: method, columns, classes, collations, condition
   std::vector<std::string> columns;
   bool unique = false;
+  bool primary = false;
   bool partial = false;
   bool valid = false;
   bool of_partition = false;
@@ -49,6 +50,7 @@ Index index_of(const Object& object) {
           .key = key_of(value_of(attributes, "definition"), object.parent),
           .columns = list_of(value_of(facts, "columns")),
           .unique = !value_of(facts, "unique").empty(),
+          .primary = !value_of(attributes, "constraint").empty(),
           .partial = !value_of(facts, "partial").empty(),
           .valid = value_of(attributes, "valid") != "false",
           .of_partition = !value_of(attributes, "partition of").empty()};
@@ -85,12 +87,14 @@ struct Changed {
   const Object* after = nullptr;
 };
 
-/// Is `one` of no more use than `other`? Of two alike the one with the later name is.
+/// Is `one` of no more use than `other`? Of two alike that are new a primary key is kept, else the one with
+/// the earlier name.
 bool adds_nothing(const Index& one, const Index& other, const std::set<const Object*>& is_new) {
   if (one.object == other.object || one.key != other.key || !other.valid) return false;
   if (one.unique && !other.unique) return false;
   const bool alike = one.unique == other.unique;
-  return !alike || !is_new.contains(other.object) || other.object->identity < one.object->identity;
+  const auto rank = [](const Index& index) { return std::tuple(!index.primary, index.object->identity); };
+  return !alike || !is_new.contains(other.object) || rank(other) < rank(one);
 }
 
 /// The leading columns of an index are the key's, in any order.

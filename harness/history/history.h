@@ -105,6 +105,9 @@ struct History {
   std::vector<std::size_t> steps_between(std::size_t from, std::size_t to) const;
   /// For each version those that come in with it; empty: each has to be asked for.
   std::map<std::string, std::vector<std::string>> brings;
+  /// What a side sets in its session stays for the next one. Not so where the tool starts a program or resets
+  /// the session for each.
+  bool keeps_session = true;
   bool all_in_one = false;  ///< the tool puts all that is pending into one transaction
   std::optional<Preparation> preparation;
   Habits habits;

@@ -116,7 +116,7 @@ Result<void> ChainBeside::drive(Ground& ground) {
   for (const std::size_t index : m_trial.judged) {
     const auto up = go_up(**instance, index, floor);
     if (!up) return failed(up);
-    if (!*up) break;
+    if (!*up) return {};  // what it left behind is no part of the chain: for the clean instance of the steps
     if (!m_history.migrations[index].down_path) target = &floor;
   }
   if (m_steps.empty() || m_abandoned) return {};

@@ -253,7 +253,7 @@ Result<std::optional<engine::State>> Course::state_after(SideRun& run, const eng
 Result<void> Course::note_leaks(SideRun& run) {
   auto leaked = m_instance->leaked_settings();
   if (!leaked) return failed(leaked);
-  run.leaked_settings = std::move(*leaked);
+  if (m_history.keeps_session) run.leaked_settings = std::move(*leaked);
   return {};
 }
 

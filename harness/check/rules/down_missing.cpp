@@ -37,9 +37,9 @@ void find_down_missing(const record::Run& run, const scenario::Scenario&,
     if (!migration.format_has_down) {
       report("this format has no down side: the migration cannot be taken back", record::Level::note);
     } else if (!migration.down) {
-      report("there is no down file", record::Level::error);
+      report("there is no down side", record::Level::error);
     } else if (migration.down_is_empty && !up_did_nothing(migration)) {
-      report("the down file holds no statement: what up did stays", record::Level::error);
+      report("the down side holds no statement: what up did stays", record::Level::error);
     } else if (migration.down_did_nothing) {
       report("down runs and changes nothing: what up did stays", record::Level::error);
     }

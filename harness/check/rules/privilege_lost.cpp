@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include <fmt/format.h>
@@ -49,11 +50,46 @@ std::string shape_of(const std::string& definition) {
   return at == std::string::npos ? definition : definition.substr(at);
 }
 
+/// What an object is now, where it is new or came with a table that was renamed.
+std::string definition_of_newcomer(const ObjectDifference& object) {
+  if (object.change == Change::added) return object.definition;
+  const auto value = [&](std::string_view name) {
+    const auto at = std::ranges::find(object.attributes, name, &AttributeChange::name);
+    return at == object.attributes.end() ? std::string() : at->after;
+  };
+  return value("parent").empty() ? "" : value("definition");
+}
+
 /// The rebuilt table may have the same index under a new name.
 bool has_successor(const ObjectDifference& lost, const std::vector<ObjectDifference>& objects) {
   return std::any_of(objects.begin(), objects.end(), [&](const ObjectDifference& other) {
-    return other.change == Change::added && other.kind == lost.kind && other.parent == lost.parent &&
-           !lost.definition.empty() && shape_of(other.definition) == shape_of(lost.definition);
+    const std::string definition = definition_of_newcomer(other);
+    return !definition.empty() && other.kind == lost.kind && other.parent == lost.parent &&
+           !lost.definition.empty() && shape_of(definition) == shape_of(lost.definition);
+  });
+}
+
+bool is_word_at(const std::string& text, std::size_t at, std::size_t size) {
+  const auto is_part = [&](std::size_t i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    return std::isalnum(c) != 0 || c == '_' || c == '$' || c >= 0x80;
+  };
+  return (at == 0 || !is_part(at - 1)) && (at + size >= text.size() || !is_part(at + size));
+}
+
+bool has_word(const std::string& text, const std::string& word) {
+  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    if (is_word_at(text, at, word.size())) return true;
+  }
+  return false;
+}
+
+/// An index over a column that the rebuilt table lacks cannot be made again as it was.
+bool is_of_lost_column(const ObjectDifference& lost, const std::vector<ObjectDifference>& objects) {
+  return std::any_of(objects.begin(), objects.end(), [&](const ObjectDifference& column) {
+    return lost.kind == "index" && column.kind == "column" && column.change == Change::lost &&
+           column.parent == lost.parent &&
+           has_word(shape_of(lost.definition), column.identity.substr(column.parent.size() + 1));
   });
 }
 
@@ -92,7 +128,7 @@ std::vector<Loss> losses_of(const record::MigrationRecord& migration) {
     }
     const bool hangs_on = object.kind == "index" || object.kind == "policy";
     if (object.change == Change::lost && hangs_on && !has_successor(object, objects) &&
-        !is_dropped_by_name(migration, object)) {
+        !is_of_lost_column(object, objects) && !is_dropped_by_name(migration, object)) {
       losses.push_back(
           {{object.parent, ""},
            fmt::format("{} {}", object.kind, object.identity),

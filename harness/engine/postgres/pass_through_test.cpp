@@ -199,7 +199,7 @@ TEST_F(PassThroughTest, a_tool_that_fails_by_itself_says_so) {
   const auto outcome = shell("seq 1 30; echo why >&2; exit 3", named("alembic"));
   ASSERT_TRUE(outcome.run.error);
   EXPECT_EQ(outcome.run.error->sqlstate, "");
-  EXPECT_EQ(outcome.run.error->message, "alembic ended with exit code 3");
+  EXPECT_EQ(outcome.run.error->message, "alembic ended with exit code 3: why");
   EXPECT_EQ(split(outcome.run.error->detail, '\n').size(), 20U);
   EXPECT_TRUE(outcome.run.error->detail.ends_with("30\nwhy")) << outcome.run.error->detail;
 }

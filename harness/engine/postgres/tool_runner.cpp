@@ -148,7 +148,10 @@ record::SqlError error_of(const std::string& failure, bool in_time, const Seen& 
                           const std::string& said) {
   const bool is_of_server =
       in_time && seen.last_error && seen.last_error_at + k_last_statements >= seen.statements.size();
-  if (!is_of_server) return {"", failure, said, "", ""};
+  if (!is_of_server) {
+    const std::string last = said.substr(said.rfind('\n') + 1);  // the cause, where it is a trace of Python's
+    return {"", last.empty() || !in_time ? failure : failure + ": " + last, said, "", ""};
+  }
   record::SqlError error = *seen.last_error;
   if (error.detail.empty()) error.detail = said.empty() ? failure : failure + ":\n" + said;
   return error;

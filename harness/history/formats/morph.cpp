@@ -86,6 +86,10 @@ std::map<std::string, std::string> names_of_ups(const Folder& folder) {
 void take(Pairing& pairing, const Folder& folder, const Entry& entry,
           const std::map<std::string, std::string>& ups) {
   auto named = parse(entry.name);
+  if (!named && !entry.name.ends_with(".sql")) {
+    pairing.leave(entry, "no .sql file: morph refuses it, unless the program embeds *.sql only");
+    return;
+  }
   if (!named) {
     pairing.faults().add(
         folder.path_of(entry.name),

@@ -33,8 +33,11 @@ TEST_F(MorphTest, files_of_other_names_are_refused) {
   write("../../go.mod", "require github.com/mattermost/morph v1.1.0\n");
   write("1_a.up.sql");
   write("README.md");
+  EXPECT_EQ(loaded().not_taken,
+            Texts{"README.md: no .sql file: morph refuses it, unless the program embeds *.sql only"});
+  write("all.sql");
   EXPECT_EQ(failure(),
-            "DIR/README.md: error: morph refuses 'README.md': not named <number>_<name>.up.sql or .down.sql\n"
+            "DIR/all.sql: error: morph refuses 'all.sql': not named <number>_<name>.up.sql or .down.sql\n"
             "hint: name it so, or move it elsewhere");
 }
 

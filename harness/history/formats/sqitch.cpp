@@ -251,6 +251,7 @@ Result<History> Loader::load() {
   for (std::size_t index = 0; index < m_plan->changes.size(); ++index) take(index);
   if (!m_faults.empty()) return std::move(m_faults).failure();
   leave_others();
+  m_history.keeps_session = false;  // each script has a psql of its own (lib/App/Sqitch/Engine/pg.pm: _run)
   m_history.habits.when_edited =
       "sqitch deploys a change once: databases that have it keep what it was; 'sqitch rework' makes a new "
       "instance of it";

@@ -104,6 +104,7 @@ Result<History> load(const Folder& folder) {
   auto history = std::move(pairing).finish();
   if (!history) return history;
   history->has_down = false;
+  history->keeps_session = false;  // RESET ALL before each (pkg/migration/apply.go)
   history->bookkeeping = bookkeeping();
   history->habits.late = Habits::Late::refused;
   return history;
