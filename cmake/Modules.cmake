@@ -45,7 +45,7 @@ function(lockkeeper_module name)
     # Tests are compiled more often than they run for long, and most of what they wait for is a server.
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_property(TEST ${name} PROPERTY TIMEOUT 900)
+    set_property(TEST ${name} PROPERTY TIMEOUT 1500)
   endif()
 endfunction()
 
