@@ -3,12 +3,14 @@
 #include <functional>
 #include <optional>
 #include <ostream>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "app/program_test.h"
 #include "base/process.h"
+#include "base/text.h"
 
 /// Histories that the real tools run: knex, sequelize-cli, Django and Rails. One that is not installed is
 /// skipped.
@@ -19,7 +21,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 /// A project of one tool: `users` is sound, `email` forgets a column on its way back, `bad` fails half-way
@@ -247,11 +248,18 @@ class OutsideTools : public ::testing::TestWithParam<Project> {
                                            .environment = {{"RAILS_ENV", "-"}, {"NODE_ENV", "-"}},
                                            .deadline = std::chrono::minutes(5)});
   }
+  /// All but the home that the program is given.
+  std::set<std::string> listing() const {
+    auto files = m_folder.listing();
+    files.erase("home");
+    return files;
+  }
+  /// What a side sent, in small letters.
   static std::string sent(const nlohmann::json& side) {
     std::string text;
     for (const auto& statement : side.at("statements"))
       text += statement.at("text").get<std::string>() + "\n";
-    return text;
+    return lower(text);
   }
 
   Folder m_folder;
@@ -259,17 +267,17 @@ class OutsideTools : public ::testing::TestWithParam<Project> {
 
 TEST_P(OutsideTools, sound_histories_pass_and_their_statements_are_seen) {
   GetParam().write_sound_email(m_folder);
-  const auto files = m_folder.listing();
+  const auto files = listing();
   const Checked result = checked();
   EXPECT_EQ(result.outcome.exit_code, 0) << result.outcome.said();
   EXPECT_EQ(result.run().at("format"), GetParam().format);
   const auto& migrations = result.run().at("migrations");
   ASSERT_EQ(migrations.size(), 2U) << result.outcome.said();
-  EXPECT_THAT(sent(migrations[0].at("forward")), AllOf(HasSubstr("CREATE TABLE"), HasSubstr("users")));
-  EXPECT_THAT(sent(migrations[0].at("back")), AllOf(HasSubstr("DROP TABLE"), HasSubstr("users")));
-  EXPECT_THAT(sent(migrations[1].at("forward")), HasSubstr("ADD"));
-  EXPECT_THAT(sent(migrations[0].at("forward")), Not(HasSubstr("auth_user\" (\"id\"")));
-  EXPECT_EQ(m_folder.listing(), files);
+  EXPECT_THAT(sent(migrations[0].at("forward")), AllOf(HasSubstr("create table"), HasSubstr("users")));
+  EXPECT_THAT(sent(migrations[0].at("back")), AllOf(HasSubstr("drop table"), HasSubstr("users")));
+  EXPECT_THAT(sent(migrations[1].at("forward")), HasSubstr("add "));
+  EXPECT_THAT(sent(migrations[0].at("forward")), Not(HasSubstr("create table \"auth_user\"")));
+  EXPECT_EQ(listing(), files);
 }
 
 TEST_P(OutsideTools, what_a_down_forgets_is_found) {
@@ -279,7 +287,7 @@ TEST_P(OutsideTools, what_a_down_forgets_is_found) {
   EXPECT_THAT(result.outcome.output, HasSubstr("age")) << result.outcome.said();
 }
 
-TEST_P(OutsideTools, an_error_half_way_is_the_servers_and_what_stays_behind_is_found) {
+TEST_P(OutsideTools, an_error_half_way_is_shown_as_the_server_said_it) {
   GetParam().write_sound_email(m_folder);
   GetParam().write_bad(m_folder);
   const Checked result = checked();
