@@ -84,19 +84,22 @@ struct Site {
 };
 
 /// One for all tests, each in databases of its own.
-std::unique_ptr<Site> g_site;
+std::unique_ptr<Site>& kept_site() {
+  static std::unique_ptr<Site> s_site;
+  return s_site;
+}
 
 const Site& site() {
-  if (!g_site) g_site = std::make_unique<Site>();
-  return *g_site;
+  if (!kept_site()) kept_site() = std::make_unique<Site>();
+  return *kept_site();
 }
 
 /// Ends it with the last of the tests.
 class EndOfSite : public ::testing::Environment {
  public:
-  void TearDown() override { g_site.reset(); }
+  void TearDown() override { kept_site().reset(); }
 };
-const ::testing::Environment* const g_environment =
+const ::testing::Environment* const k_end_of_site =
     ::testing::AddGlobalTestEnvironment(std::make_unique<EndOfSite>().release());
 
 constexpr std::chrono::seconds k_statement_timeout{30};
@@ -177,8 +180,8 @@ void Fidelity::our_ups_at_once() {
 }
 
 std::string Fidelity::dump(const std::string& database, const std::vector<std::string>& options) const {
-  static const auto s_binaries = engine::postgres::find_binaries(std::nullopt);
-  lockkeeper::Command command{{(s_binaries.front().directory / "pg_dump").string()},
+  static const auto k_binaries = engine::postgres::find_binaries(std::nullopt);
+  lockkeeper::Command command{{(k_binaries.front().directory / "pg_dump").string()},
                               Address{m_host, database}.environment(),
                               {},
                               {},

@@ -83,9 +83,11 @@ std::string name_for_test(const ::testing::TestParamInfo<Tool>& tool);
 Finished must_run(const lockkeeper::Command& command);
 
 class Fidelity : public ::testing::TestWithParam<Tool> {
- protected:
+ public:
   Fidelity();
   ~Fidelity() override;
+
+ protected:
   void SetUp() override;
 
   void write(std::vector<Step> steps);

@@ -397,8 +397,8 @@ Tool alembic_tool(bool each) {
   Tool tool;
   tool.name = "alembic";
   tool.find = []() {
-    static const std::optional<fs::path> s_found = find_alembic();
-    return s_found;
+    static const std::optional<fs::path> k_found = find_alembic();
+    return k_found;
   };
   tool.write = [each](const Folder& folder, const std::vector<Step>& steps) {
     write_alembic(folder, steps, each);

@@ -221,7 +221,7 @@ Result<bool> Execution::execute_alone(const Statement& statement, std::size_t in
   const bool ordinary =
       (statement.kind == StatementKind::ordinary && wanting_a_block(statement).empty()) || rows_of(statement);
   if (m_request.observe == Observe::no || !ordinary) return execute_bare(statement, index);
-  if (const auto begun = control("BEGIN", statement.location); !begun || !*begun) return begun;
+  if (auto begun = control("BEGIN", statement.location); !begun || !*begun) return begun;
   auto done = execute(statement, index);
   if (!done) return done;
   if (*done) done = before_commit(statement.location);
@@ -247,10 +247,10 @@ Result<bool> Execution::execute_bare(const Statement& statement, std::size_t ind
                        !lower(statement.text.substr(0, 8)).starts_with("rollback") &&
                        !lower(statement.text.substr(0, 5)).starts_with("abort");
   if (commits) {
-    const auto fired = before_commit(statement.location);
+    auto fired = before_commit(statement.location);
     if (!fired || !*fired) return fired;
   }
-  const auto done = execute(statement, index);
+  auto done = execute(statement, index);
   if (statement.kind == StatementKind::end) m_observer.transaction_ended();
   const bool may_change_rows =
       statement.kind == StatementKind::ordinary ||
@@ -302,9 +302,9 @@ Result<bool> Execution::close_implicit_transaction(const Statement& statement, s
   const bool last = index + 1 == statements.size() || statements[index + 1].message != statement.message;
   if (!last || !m_implicit || !m_session.in_transaction()) return true;
   m_implicit = false;
-  const auto fired = before_commit(statement.location);
+  auto fired = before_commit(statement.location);
   if (!fired || !*fired) return fired;
-  const auto done = control("COMMIT", statement.location);
+  auto done = control("COMMIT", statement.location);
   m_observer.transaction_ended();
   return done;
 }

@@ -24,8 +24,12 @@ using Texts = std::vector<std::string>;
 /// Sides as tools send them; what they leave is asked for in a session of its own.
 class SideRunnerTest : public ::testing::TestWithParam<Observe> {
  protected:
-  static void SetUpTestSuite() { s_server = std::make_unique<DisposableServer>(); }
-  static void TearDownTestSuite() { s_server.reset(); }
+  static std::unique_ptr<DisposableServer>& server() {
+    static std::unique_ptr<DisposableServer> s_server;
+    return s_server;
+  }
+  static void SetUpTestSuite() { server() = std::make_unique<DisposableServer>(); }
+  static void TearDownTestSuite() { server().reset(); }
   void SetUp() override { ask("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE t (id int)"); }
 
   static std::shared_ptr<const sql::Source> source(const std::string& text) {
@@ -60,7 +64,7 @@ class SideRunnerTest : public ::testing::TestWithParam<Observe> {
     return done.error ? done.error->message : "";
   }
   static Texts ask(const std::string& query) {
-    auto session = Connection::open(s_server->connection()).value();
+    auto session = Connection::open(server()->connection()).value();
     const auto answer = session.ask(query).value();
     if (!answer.sqlstate.empty()) return {answer.message};
     Texts rows;
@@ -69,14 +73,11 @@ class SideRunnerTest : public ::testing::TestWithParam<Observe> {
   }
   static Texts rows() { return ask("SELECT id FROM t ORDER BY id"); }
 
-  static std::unique_ptr<DisposableServer> s_server;
   std::string m_bookkeeping;
 
  private:
-  SideRunner m_runner{s_server->connection()};
+  SideRunner m_runner{server()->connection()};
 };
-
-std::unique_ptr<DisposableServer> SideRunnerTest::s_server;
 
 // ── A part in the tool's transaction
 
@@ -252,7 +253,7 @@ TEST_P(SideRunnerTest, messages_do_what_the_server_does_with_them) {
         "BEGIN; INSERT INTO t VALUES (1); SAVEPOINT s; INSERT INTO t VALUES (2); ROLLBACK TO s; COMMIT",
         "SET search_path = pg_catalog; INSERT INTO public.t VALUES (1); COMMIT; INSERT INTO t VALUES (2)"}) {
     SetUp();
-    const auto theirs = Connection::open(s_server->connection()).value().ask(text).value();
+    const auto theirs = Connection::open(server()->connection()).value().ask(text).value();
     const Texts left = rows();
     const Texts indexes = ask("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass");
     SetUp();
