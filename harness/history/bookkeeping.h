@@ -32,6 +32,13 @@ inline std::shared_ptr<const Bookkeeping> books(
   return result;
 }
 
+/// The books that a program outside keeps itself.
+inline std::shared_ptr<const Bookkeeping> books_of_program(std::vector<std::string> tables) {
+  auto result = std::make_shared<Bookkeeping>();
+  result->tables = std::move(tables);
+  return result;
+}
+
 /// For tools that note where they are and not what they have run: the version before each, empty for the
 /// first.
 inline std::map<std::string, std::string> versions_before(const std::vector<Migration>& migrations) {

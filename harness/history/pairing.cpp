@@ -17,6 +17,23 @@ SideFile side_file(std::string_view stem, std::string file, char separator) {
   return side;
 }
 
+std::optional<NumberedSide> numbered_side(const std::string& file) {
+  const std::size_t digits = file.find_first_not_of("0123456789");
+  if (digits == 0 || digits == std::string::npos || file[digits] != '_') return std::nullopt;
+  const std::size_t up = file.rfind(".up.");
+  const std::size_t down = file.rfind(".down.");
+  const bool is_up = up != std::string::npos && (down == std::string::npos || up > down);
+  const std::size_t at = is_up ? up : down;
+  if (at == std::string::npos || at <= digits) return std::nullopt;
+  NumberedSide numbered;
+  numbered.side = is_up ? record::Side::up : record::Side::down;
+  numbered.file.version = file.substr(0, digits);
+  numbered.file.name = file.substr(digits + 1, at - digits - 1);
+  numbered.file.file = file;
+  numbered.file.key = number_key(numbered.file.version);
+  return numbered;
+}
+
 std::string left_file(const Entry& entry, std::string_view reason) {
   return fmt::format("{}{}: {}", entry.name, entry.is_directory ? "/" : "", reason);
 }

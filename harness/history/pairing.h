@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,14 @@ struct SideFile {
 
 /// Version before the first `separator`, name behind it: 0001_users, v1-init.
 SideFile side_file(std::string_view stem, std::string file, char separator = '_');
+
+/// A file ^([0-9]+)_(.*)\.(down|up)\.(.*)$, the groups greedy as Go takes them: golang-migrate's way with
+/// names, and that of tools that took it over. Sides of one number belong together.
+struct NumberedSide {
+  record::Side side = record::Side::up;
+  SideFile file;
+};
+std::optional<NumberedSide> numbered_side(const std::string& file);
 
 /// "<file>: <reason>" for what a format leaves; folders are shown with a slash.
 std::string left_file(const Entry& entry, std::string_view reason);

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/lines.h"
 #include "history/pairing.h"
@@ -368,9 +369,7 @@ Result<History> load(const Folder& folder) {
   for (const fs::path& location : project->locations) graph.read(location);
   auto history = std::move(graph).finish(*project);
   if (!history) return history;
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.alembic_version"};
-  history->bookkeeping = std::move(books);
+  history->bookkeeping = books_of_program({"public.alembic_version"});
   const auto environment = read_file(project->scripts / "env.py");
   const bool each = environment && environment->find("transaction_per_migration") != std::string::npos;
   history->all_in_one = !each;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "history/bookkeeping.h"
 #include "history/lines.h"
 #include "history/sections.h"
 
@@ -100,20 +101,19 @@ Result<sql::Script> read_dbmate(const Migration& migration, record::Side side) {
 }
 
 std::shared_ptr<const Bookkeeping> bookkeeping() {
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.schema_migrations"};
-  books->create =
-      "CREATE TABLE IF NOT EXISTS public.schema_migrations (version varchar(128) NOT NULL PRIMARY KEY)";
-  books->note = [](const Migration& migration, record::Side side) {
-    // The table is that of the schema which comes first in the path when the section has run.
-    const char* sql = side == record::Side::up ? "INSERT INTO %I.schema_migrations (version) VALUES (%L)"
-                                               : "DELETE FROM %I.schema_migrations WHERE version = %L";
-    return fmt::format(
-        "DO $dbmate$ BEGIN EXECUTE pg_catalog.format('{}', coalesce(pg_catalog.current_schema(), 'public'), "
-        "'{}'); END $dbmate$",
-        sql, migration.version);
-  };
-  return books;
+  return books(
+      "public.schema_migrations",
+      "CREATE TABLE IF NOT EXISTS public.schema_migrations (version varchar(128) NOT NULL PRIMARY KEY)",
+      [](const Migration& migration, record::Side side) {
+        // The table is that of the schema which comes first in the path when the section has run.
+        const char* sql = side == record::Side::up ? "INSERT INTO %I.schema_migrations (version) VALUES (%L)"
+                                                   : "DELETE FROM %I.schema_migrations WHERE version = %L";
+        return fmt::format(
+            "DO $dbmate$ BEGIN EXECUTE pg_catalog.format('{}', coalesce(pg_catalog.current_schema(), "
+            "'public'), "
+            "'{}'); END $dbmate$",
+            sql, migration.version);
+      });
 }
 
 Fit fits(const Folder& folder) {

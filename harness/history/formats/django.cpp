@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/lines.h"
 #include "history/outside_tool.h"
@@ -427,9 +428,8 @@ Result<History> load(const Folder& folder) {
   graph.read(folder);
   auto history = std::move(graph).finish();
   if (!history) return history;
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.django_migrations", "public.django_content_type", "public.auth_permission"};
-  history->bookkeeping = std::move(books);
+  history->bookkeeping =
+      books_of_program({"public.django_migrations", "public.django_content_type", "public.auth_permission"});
   history->habits.late = Habits::Late::no_matter;
   history->habits.when_edited = "Django does not notice: databases that have it keep what it was";
   return history;

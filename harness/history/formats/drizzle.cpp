@@ -11,10 +11,10 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/locale_order.h"
 #include "history/pairing.h"
-#include "history/sql_text.h"
 
 namespace lockkeeper::history::formats::drizzle {
 
@@ -69,8 +69,8 @@ std::shared_ptr<const Bookkeeping> bookkeeping(std::map<std::string, Entry> entr
   books->note = [entries = std::move(entries), named](const Migration& migration, Side) {
     const Entry& entry = entries.at(migration.version);
     return fmt::format("INSERT INTO drizzle.__drizzle_migrations (hash, created_at{0}) VALUES ({1}, {2}{3})",
-                       named ? ", name" : "", sql_text(entry.tag), entry.when,
-                       named ? ", " + sql_text(entry.tag) : "");
+                       named ? ", name" : "", literal(entry.tag), entry.when,
+                       named ? ", " + literal(entry.tag) : "");
   };
   return books;
 }

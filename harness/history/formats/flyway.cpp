@@ -11,11 +11,11 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/files_below.h"
 #include "history/formats/flyway_settings.h"
 #include "history/pairing.h"
-#include "history/sql_text.h"
 #include "sql/kind.h"
 #include "sql/lexer.h"
 
@@ -445,8 +445,8 @@ std::shared_ptr<const Bookkeeping> bookkeeping(const Settings& settings,
 
 std::string values_of(const Script& script, std::string_view type) {
   return fmt::format("{}, left({}, 200), '{}', left({}, 1000)",
-                     script.kind == Kind::repeatable ? "NULL" : sql_text(script.version),
-                     sql_text(script.description), type, sql_text(script.shown));
+                     script.kind == Kind::repeatable ? "NULL" : literal(script.version),
+                     literal(script.description), type, literal(script.shown));
 }
 
 Result<History> Reading::read() {

@@ -13,41 +13,20 @@ namespace lockkeeper::history::formats::golang_migrate {
 
 namespace {
 
-struct Named {
-  record::Side side = record::Side::up;
-  SideFile file;
-  bool is_sql = false;
-};
-
 /// Versions are unsigned numbers of 64 bits to it (source/parse.go); a file with a larger one is no
 /// migration.
 bool fits_64_bits(const std::string& version) {
   return !number_less("18446744073709551615", version);
 }
 
-/// ^([0-9]+)_(.*)\.(down|up)\.(.*)$, the groups greedy as Go takes them.
-std::optional<Named> parse(const std::string& file) {
-  const std::size_t digits = file.find_first_not_of("0123456789");
-  if (digits == 0 || digits == std::string::npos || file[digits] != '_') return std::nullopt;
-  const std::size_t up = file.rfind(".up.");
-  const std::size_t down = file.rfind(".down.");
-  const bool is_up = up != std::string::npos && (down == std::string::npos || up > down);
-  const std::size_t at = is_up ? up : down;
-  if (at == std::string::npos || at <= digits) return std::nullopt;
-  Named named;
-  named.side = is_up ? record::Side::up : record::Side::down;
-  named.file = {file.substr(0, digits), file.substr(digits + 1, at - digits - 1), file, false, "", ""};
-  named.file.key = number_key(named.file.version);
-  if (!fits_64_bits(named.file.version)) return std::nullopt;
-  named.is_sql = file.ends_with(".sql");
-  return named;
+std::optional<NumberedSide> parse(const std::string& file) {
+  auto side = numbered_side(file);
+  return side && fits_64_bits(side->file.version) ? std::move(side) : std::nullopt;
 }
 
 Result<sql::Script> read_golang_migrate(const Migration& migration, record::Side side) {
-  auto source = read_source(side == record::Side::up ? migration.up_path : *migration.down_path);
-  if (!source) return failed(source);
-  return script_of(sql::as_one_message(*source, sql::all_of(**source), record::TransactionShape::autocommit,
-                                       "golang-migrate"));
+  return script_of(
+      whole_file(path_of_side(migration, side), record::TransactionShape::autocommit, "golang-migrate"));
 }
 
 constexpr std::string_view k_create =
@@ -84,7 +63,7 @@ Result<History> load(const Folder& folder) {
     auto named = entry.is_directory ? std::nullopt : parse(entry.name);
     if (!named) {
       pairing.leave(entry, entry.is_directory ? "a folder" : "not named <number>_<name>.up.sql or .down.sql");
-    } else if (!named->is_sql) {
+    } else if (!entry.name.ends_with(".sql")) {
       pairing.leave(entry, "golang-migrate takes it, but it is no .sql file");
     } else {
       pairing.take(named->side, std::move(named->file));

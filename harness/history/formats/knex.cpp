@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "history/bookkeeping.h"
 #include "history/outside_tool.h"
 
 namespace lockkeeper::history::formats::knex {
@@ -101,11 +102,9 @@ Result<History> load(const Folder& folder) {
   }
   std::string table = literal_of(text, "tableName");
   if (table.empty()) table = k_default_table;
-  auto books = std::make_shared<Bookkeeping>();
   const std::string schema = literal_of(text, "schemaName");
   const std::string place = identifier(schema.empty() ? "public" : schema) + ".";
-  books->tables = {place + identifier(table), place + identifier(table + "_lock")};
-  history.bookkeeping = std::move(books);
+  history.bookkeeping = books_of_program({place + identifier(table), place + identifier(table + "_lock")});
   history.habits.late = Habits::Late::applied;
   history.habits.when_edited = "knex does not notice: databases that have it keep what it was";
   return history;

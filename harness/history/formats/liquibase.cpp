@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/files_below.h"
 #include "history/formats/liquibase_formatted.h"
@@ -19,7 +20,6 @@
 #include "history/formats/liquibase_tree.h"
 #include "history/lines.h"
 #include "history/settings_file.h"
-#include "history/sql_text.h"
 
 namespace lockkeeper::history::formats::liquibase {
 
@@ -601,7 +601,7 @@ Result<History> Reading::read() {
   m_history.habits.when_edited = "Liquibase refuses to update databases that have it: its checksum differs";
   std::map<std::string, std::string> keys;
   for (ChangeSet& set : m_sets) {
-    keys[set.shown()] = fmt::format("{}, {}, {}", sql_text(set.id), sql_text(set.author), sql_text(set.path));
+    keys[set.shown()] = fmt::format("{}, {}, {}", literal(set.id), literal(set.author), literal(set.path));
     m_history.migrations.push_back(migration_of(std::move(set)));
   }
   m_history.bookkeeping = bookkeeping(std::move(keys));

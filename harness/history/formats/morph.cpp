@@ -16,27 +16,6 @@ namespace {
 
 constexpr std::string_view k_nontransactional = "-- morph:nontransactional";
 
-struct Named {
-  record::Side side = record::Side::up;
-  SideFile file;
-};
-
-/// ^([0-9]+)_(.*)\.(down|up)\.(.*)$, the groups greedy as Go takes them.
-std::optional<Named> parse(const std::string& file) {
-  const std::size_t digits = file.find_first_not_of("0123456789");
-  if (digits == 0 || digits == std::string::npos || file[digits] != '_') return std::nullopt;
-  const std::size_t up = file.rfind(".up.");
-  const std::size_t down = file.rfind(".down.");
-  const bool is_up = up != std::string::npos && (down == std::string::npos || up > down);
-  const std::size_t at = is_up ? up : down;
-  if (at == std::string::npos || at <= digits) return std::nullopt;
-  Named named;
-  named.side = is_up ? record::Side::up : record::Side::down;
-  named.file = {file.substr(0, digits), file.substr(digits + 1, at - digits - 1), file, false, "", ""};
-  named.file.key = number_key(named.file.version);
-  return named;
-}
-
 Result<sql::Script> read_morph(const Migration& migration, record::Side side) {
   const std::string& path = path_of_side(migration, side);
   const bool alone = begins_with(path, k_nontransactional);
@@ -64,7 +43,7 @@ std::shared_ptr<const Bookkeeping> bookkeeping() {
 
 Fit fits(const Folder& folder) {
   const auto& entries = folder.entries();
-  const auto fitting = [](const Entry& entry) { return !entry.is_directory && parse(entry.name); };
+  const auto fitting = [](const Entry& entry) { return !entry.is_directory && numbered_side(entry.name); };
   if (std::none_of(entries.begin(), entries.end(), fitting)) return {};
   const std::string module = go_module_requiring(folder, {"github.com/mattermost/morph"});
   if (!module.empty()) return {Fit::How::sure, fmt::format("{} requires morph", module)};
@@ -77,7 +56,7 @@ Fit fits(const Folder& folder) {
 std::map<std::string, std::string> names_of_ups(const Folder& folder) {
   std::map<std::string, std::string> names;
   for (const Entry& entry : folder.entries()) {
-    const auto named = entry.is_directory ? std::nullopt : parse(entry.name);
+    const auto named = entry.is_directory ? std::nullopt : numbered_side(entry.name);
     if (named && named->side == record::Side::up) names.emplace(named->file.key, named->file.name);
   }
   return names;
@@ -85,7 +64,7 @@ std::map<std::string, std::string> names_of_ups(const Folder& folder) {
 
 void take(Pairing& pairing, const Folder& folder, const Entry& entry,
           const std::map<std::string, std::string>& ups) {
-  auto named = parse(entry.name);
+  auto named = numbered_side(entry.name);
   if (!named && !entry.name.ends_with(".sql")) {
     pairing.leave(entry, "no .sql file: morph refuses it, unless the program embeds *.sql only");
     return;

@@ -12,12 +12,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/lines.h"
 #include "history/locale_order.h"
 #include "history/pairing.h"
 #include "history/sections.h"
-#include "history/sql_text.h"
 
 namespace lockkeeper::history::formats::node_pg_migrate {
 
@@ -126,19 +126,17 @@ void sort(std::vector<Migration>& migrations) {
 }
 
 std::shared_ptr<const Bookkeeping> bookkeeping() {
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.pgmigrations"};
-  books->create =
+  return books(
+      "public.pgmigrations",
       "CREATE TABLE IF NOT EXISTS public.pgmigrations (id serial PRIMARY KEY, name varchar(255) NOT NULL, "
       "run_on "
-      "timestamp NOT NULL)";
-  books->note = [](const Migration& migration, Side side) {
-    const std::string name = sql_text(fs::path(migration.up_path).stem().string());
-    return side == Side::up
-               ? fmt::format("INSERT INTO public.pgmigrations (name, run_on) VALUES ({}, now())", name)
-               : fmt::format("DELETE FROM public.pgmigrations WHERE name = {}", name);
-  };
-  return books;
+      "timestamp NOT NULL)",
+      [](const Migration& migration, Side side) {
+        const std::string name = literal(fs::path(migration.up_path).stem().string());
+        return side == Side::up
+                   ? fmt::format("INSERT INTO public.pgmigrations (name, run_on) VALUES ({}, now())", name)
+                   : fmt::format("DELETE FROM public.pgmigrations WHERE name = {}", name);
+      });
 }
 
 bool is_code(const std::string& name) {

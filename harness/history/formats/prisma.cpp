@@ -8,11 +8,11 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/lines.h"
 #include "history/locale_order.h"
 #include "history/pairing.h"
-#include "history/sql_text.h"
 
 namespace lockkeeper::history::formats::prisma {
 
@@ -65,30 +65,28 @@ Result<sql::Script> read_for_cockroach(const Migration& migration, Side side) {
 }
 
 std::shared_ptr<const Bookkeeping> bookkeeping() {
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public._prisma_migrations"};
-  books->create =
+  // Without its schema, as Prisma writes it: a script that empties the search path fails here as it does
+  // there.
+  return books(
+      "public._prisma_migrations",
       "CREATE TABLE IF NOT EXISTS public._prisma_migrations (id varchar(36) PRIMARY KEY NOT NULL, checksum "
       "varchar(64) NOT NULL, finished_at timestamptz, migration_name varchar(255) NOT NULL, logs text, "
       "rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count "
       "integer "
-      "NOT NULL DEFAULT 0)";
-  // Without its schema, as Prisma writes it: a script that empties the search path fails here as it does
-  // there.
-  books->note = [](const Migration& migration, Side side) {
-    const std::string name = sql_text(fs::path(migration.up_path).parent_path().filename().string());
-    if (side == Side::up) {
-      return fmt::format(
-          "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, "
-          "applied_steps_count) VALUES (gen_random_uuid()::text, '', {}, now(), 1)",
-          name);
-    }
-    return fmt::format(
-        "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = {} AND "
-        "rolled_back_at IS NULL",
-        name);
-  };
-  return books;
+      "NOT NULL DEFAULT 0)",
+      [](const Migration& migration, Side side) {
+        const std::string name = literal(fs::path(migration.up_path).parent_path().filename().string());
+        if (side == Side::up) {
+          return fmt::format(
+              "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, "
+              "applied_steps_count) VALUES (gen_random_uuid()::text, '', {}, now(), 1)",
+              name);
+        }
+        return fmt::format(
+            "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = {} AND "
+            "rolled_back_at IS NULL",
+            name);
+      });
 }
 
 /// A usage failure where the history is for another engine.

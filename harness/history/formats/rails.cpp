@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/process.h"
+#include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/files_below.h"
 #include "history/outside_tool.h"
@@ -121,9 +122,7 @@ Result<History> load(const Folder& folder) {
   }
   if (const auto refused = std::move(faults).refuse(history); !refused) return failed(refused);
   sort_by_version(history.migrations);
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.schema_migrations", "public.ar_internal_metadata"};
-  history.bookkeeping = std::move(books);
+  history.bookkeeping = books_of_program({"public.schema_migrations", "public.ar_internal_metadata"});
   history.habits.late = Habits::Late::applied;
   history.habits.when_edited = "Rails does not notice: databases that have it keep what it was";
   return history;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "history/bookkeeping.h"
 #include "history/outside_tool.h"
 
 namespace lockkeeper::history::formats::sequelize {
@@ -77,9 +78,7 @@ Result<History> load(const Folder& folder) {
     if (previous != nullptr) history.brings[migration.version] = {previous->version};
     previous = &migration;
   }
-  auto books = std::make_shared<Bookkeeping>();
-  books->tables = {"public.\"SequelizeMeta\""};
-  history.bookkeeping = std::move(books);
+  history.bookkeeping = books_of_program({"public.\"SequelizeMeta\""});
   history.habits.late = Habits::Late::applied;
   history.habits.when_edited = "sequelize-cli does not notice: databases that have it keep what it was";
   return history;
