@@ -1,154 +1,47 @@
 #include "history/git.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "base/text.h"
-
-extern char** environ;
 
 namespace lockkeeper::history {
 
 namespace {
 
 constexpr std::chrono::seconds k_time_limit{60};
+// The names of all files of a large repository's folder.
+constexpr std::size_t k_output_limit = 256UL * 1024 * 1024;
 
-struct Answer {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
-/// A pipe whose ends close themselves.
-class Pipe {
- public:
-  Pipe() { m_ok = ::pipe2(m_ends.data(), O_CLOEXEC) == 0; }
-  ~Pipe() {
-    close_end(0);
-    close_end(1);
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  bool ok() const { return m_ok; }
-  int reading() const { return m_ends[0]; }
-  int writing() const { return m_ends[1]; }
-  void close_end(std::size_t end) {
-    if (m_ends[end] >= 0) ::close(m_ends[end]);
-    m_ends[end] = -1;
-  }
-  /// Reads what is there; closes the reading end when nothing more will come.
-  void drain(std::string& into) {
-    std::array<char, 65536> buffer;
-    const ssize_t got = ::read(reading(), buffer.data(), buffer.size());
-    if (got > 0) into.append(buffer.data(), static_cast<std::size_t>(got));
-    if (got == 0 || (got < 0 && errno != EINTR)) close_end(0);
-  }
-
- private:
-  std::array<int, 2> m_ends{-1, -1};
-  bool m_ok = false;
-};
-
-/// The environment without what a git hook sets for its own repository; `index` names an index file to use.
-std::vector<std::string> environment(const std::string& index) {
-  std::vector<std::string> kept;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view variable = *entry;
-    if (!variable.starts_with("GIT_") && !variable.starts_with("LC_ALL=")) kept.emplace_back(variable);
-  }
-  kept.emplace_back("LC_ALL=C");
-  kept.emplace_back("GIT_OPTIONAL_LOCKS=0");
-  if (!index.empty()) kept.push_back("GIT_INDEX_FILE=" + index);
-  return kept;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  for (std::string& text : texts) result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
-}
-
-Result<pid_t> start(std::vector<std::string> arguments, const std::string& index, const Pipe& out,
-                    const Pipe& err) {
-  std::vector<std::string> variables = environment(index);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, out.writing(), 1);
-  posix_spawn_file_actions_adddup2(&actions, err.writing(), 2);
-  pid_t child = -1;
-  const int error = ::posix_spawnp(&child, "git", &actions, nullptr, pointers(arguments).data(),
-                                   pointers(variables).data());
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) {
-    return failed(FailureKind::environment, fmt::format("cannot run 'git': {}", std::strerror(error)),
-                  "install git, or name the versions: --since, --last or --only");
-  }
-  return child;
-}
-
-/// Reads both pipes to their ends; false where the time limit came first.
-bool read_all(Pipe& out, Pipe& err, Answer& answer) {
-  const auto deadline = std::chrono::steady_clock::now() + k_time_limit;
-  while (out.reading() >= 0 || err.reading() >= 0) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
-    // poll(2) passes over descriptors that are negative.
-    std::array<pollfd, 2> waiting{pollfd{out.reading(), POLLIN, 0}, pollfd{err.reading(), POLLIN, 0}};
-    if (::poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) < 0 && errno != EINTR)
-      return false;
-    if (waiting[0].revents != 0) out.drain(answer.out);
-    if (waiting[1].revents != 0) err.drain(answer.err);
-  }
-  return true;
-}
-
-Result<Answer> run_git(const std::string& directory, const std::vector<std::string>& arguments,
-                       const std::string& index = {}) {
-  Pipe out;
-  Pipe err;
-  if (!out.ok() || !err.ok()) {
-    return failed(FailureKind::environment, fmt::format("cannot run 'git': {}", std::strerror(errno)));
-  }
+/// What stands in the way of a run is said with what to do instead. `index` names an index file to use.
+Result<Finished> run_git(const std::string& directory, const std::vector<std::string>& arguments,
+                         const std::string& index = {}) {
+  Command command;
   // In a container the checkout often belongs to another account, which git refuses without safe.directory.
   // The commands below read objects only; no hook and no fsmonitor of that repository may run.
-  std::vector<std::string> whole = {"git", "-c",     "safe.directory=*", "-c", "core.fsmonitor=false",
-                                    "-C",  directory};
-  whole.insert(whole.end(), arguments.begin(), arguments.end());
-  const Result<pid_t> child = start(std::move(whole), index, out, err);
-  if (!child) return failed(child);
-  out.close_end(1);
-  err.close_end(1);
-  Answer answer;
-  const bool finished = read_all(out, err, answer);
-  if (!finished) ::kill(*child, SIGKILL);
-  int status = 0;
-  while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!finished) {
-    return failed(FailureKind::environment,
-                  fmt::format("git {}: no answer within {}", arguments.at(0), human(k_time_limit)));
-  }
-  answer.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return answer;
+  command.argv = {"git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", directory};
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  // Without what a git hook sets for its own repository.
+  command.unset = {"GIT_*", "LC_ALL"};
+  command.environment = {{"LC_ALL", "C"}, {"GIT_OPTIONAL_LOCKS", "0"}};
+  if (!index.empty()) command.environment["GIT_INDEX_FILE"] = index;
+  RunOptions options;
+  options.deadline = k_time_limit;
+  options.output_limit = k_output_limit;
+  auto finished = run(command, options);
+  if (finished || finished.error().kind == FailureKind::interrupted) return finished;
+  return failed(finished.error().kind, finished.error().message,
+                "install git, or name the versions: --since, --last or --only");
 }
 
 std::string first_line(const std::string& text) {
@@ -163,8 +56,8 @@ Result<std::string> tree_of(const std::string& directory, const std::string& ref
   }
   const auto answer = run_git(directory, {"rev-parse", "--verify", "--end-of-options", ref + "^{tree}"});
   if (!answer) return failed(answer);
-  if (answer->status == 0) return first_line(answer->out);
-  const std::string said = first_line(answer->err);
+  if (answer->exit_code == 0) return first_line(answer->output);
+  const std::string said = first_line(answer->errors);
   const bool no_repository = said.find("not a git repository") != std::string::npos;
   return failed(FailureKind::usage, fmt::format("git ref '{}': {}", ref, said),
                 no_repository ? "name the versions instead: --since, --last or --only"
@@ -172,17 +65,13 @@ Result<std::string> tree_of(const std::string& directory, const std::string& ref
                                 "commit only)");
 }
 
-}  // namespace
-
-namespace {
-
 /// What git says, a line; a usage failure where it refuses.
 Result<std::string> ask_git(const std::string& directory, const std::vector<std::string>& arguments,
                             const std::string& what, const std::string& index = {}) {
   const auto answer = run_git(directory, arguments, index);
   if (!answer) return failed(answer);
-  if (answer->status == 0) return first_line(answer->out);
-  return failed(FailureKind::usage, fmt::format("{}: {}", what, first_line(answer->err)));
+  if (answer->exit_code == 0) return first_line(answer->output);
+  return failed(FailureKind::usage, fmt::format("{}: {}", what, first_line(answer->errors)));
 }
 
 }  // namespace
@@ -209,8 +98,8 @@ Result<std::vector<std::string>> listed(const std::string& directory,
   const auto answer = run_git(directory, arguments);
   if (!answer) return failed(answer);
   std::vector<std::string> names;
-  if (answer->status != 0) return names;
-  for (std::string& name : split(answer->out, '\0')) {
+  if (answer->exit_code != 0) return names;
+  for (std::string& name : split(answer->output, '\0')) {
     if (!name.empty()) names.push_back(std::move(name));
   }
   return names;
