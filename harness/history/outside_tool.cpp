@@ -35,8 +35,10 @@ tl::unexpected<Failure> not_installed(const std::string& program, const std::str
 Result<sql::Script> comments_in_code(const Migration& migration, std::string_view mark) {
   const auto text = read_file(migration.up_path);
   if (!text) return failed(text);
+  std::string_view code_text = *text;
+  if (code_text.starts_with("\xEF\xBB\xBF")) code_text.remove_prefix(3);
   std::string comments;
-  Lines lines(*text);
+  Lines lines(code_text);
   while (lines.next()) {
     const std::string_view code = stripped(lines.line().text);
     if (code.starts_with(mark)) comments += fmt::format("--{}", code.substr(mark.size()));

@@ -219,18 +219,6 @@ class Place {
   std::optional<std::size_t> m_body;  ///< column of the class's body
 };
 
-/// Whole-line comments as SQL's, line by line in the same place.
-std::string comments_of(std::string_view text) {
-  std::string result;
-  Lines lines(text);
-  while (lines.next()) {
-    const std::string_view code = stripped(lines.line().text);
-    if (code.starts_with('#')) result += fmt::format("--{}", code.substr(1));
-    result += '\n';
-  }
-  return result;
-}
-
 }  // namespace
 
 Result<PythonFile> read_python(const std::string& path, std::string_view text) {
@@ -250,7 +238,6 @@ Result<PythonFile> read_python(const std::string& path, std::string_view text) {
     place.take(*line);
     if (line->back().kind == Token::Kind::end) break;
   }
-  file.comments = comments_of(text);
   return file;
 }
 

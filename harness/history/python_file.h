@@ -24,8 +24,7 @@ struct PythonFile {
   std::string summary;  ///< first line of its documentation
   std::map<std::string, PythonValue> values;
   std::map<std::string, std::map<std::string, PythonValue>>
-      classes;           ///< values assigned in the bodies of classes
-  std::string comments;  ///< its text with all but whole-line comments blanked, and those written as SQL's
+      classes;  ///< values assigned in the bodies of classes
 };
 
 /// A usage failure, with the place, for a string or a bracket that is never closed.

@@ -77,10 +77,5 @@ TEST(PythonFile, refuses_what_is_never_closed) {
               ::testing::StartsWith("x.py:2:1: error: cannot read 'x.py': a bracket is never closed"));
 }
 
-TEST(PythonFile, keeps_comments_in_their_lines) {
-  EXPECT_EQ(read("# one\nx = 1  # not whole\n  # lockkeeper: allow up-fails: x\n").comments,
-            "-- one\n\n-- lockkeeper: allow up-fails: x\n");
-}
-
 }  // namespace
 }  // namespace lockkeeper::history

@@ -14,6 +14,7 @@
 #include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/lines.h"
+#include "history/outside_tool.h"
 #include "history/pairing.h"
 #include "history/python_file.h"
 
@@ -282,8 +283,8 @@ void Graph::find_heads() {
 Result<std::string> interpreter() {
   const auto program = find_in_path("alembic");
   if (!program) {
-    return failed(FailureKind::environment, "cannot run 'alembic': it is not installed",
-                  "install it: apt install alembic python3-psycopg2, or activate the project's environment");
+    return not_installed(
+        "alembic", "install it: apt install alembic python3-psycopg2, or activate the project's environment");
   }
   const auto text = read_file(*program);
   const std::string first = text ? trimmed(text->substr(0, text->find('\n'))) : "";
@@ -304,25 +305,13 @@ Result<ToolCommand> command(const Project& project, const std::vector<std::strin
   return tool;
 }
 
-Result<sql::Script> read_comments(const Migration& migration, Side) {
-  const auto text = read_file(migration.up_path);
-  if (!text) return failed(text);
-  const auto file = read_python(migration.up_path, *text);
-  if (!file) return failed(file);
-  auto source = sql::Source::from_text(migration.up_path, file->comments);
-  if (!source) return failed(source);
-  sql::Script script;
-  script.parts.emplace_back().sources.push_back(std::make_shared<const sql::Source>(std::move(*source)));
-  return script;
-}
-
 Migration Graph::migration(const Revision& revision, const Project& project) const {
   Migration migration;
   migration.version = revision.id;
   migration.name = revision.summary;
   migration.up_path = revision.path;
   migration.down_path = revision.path;
-  migration.read = read_comments;
+  migration.read = [](const Migration& one, Side) { return comments_in_code(one, "#"); };
   const std::string parent = revision.parents.empty() ? "base" : revision.parents.front();
   migration.command = [project, parent](const Migration& one, Side side) {
     if (side == Side::up) return command(project, {"upgrade", one.version});

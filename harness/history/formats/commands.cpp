@@ -24,16 +24,16 @@ void put_in(std::string& text, const std::string& name, const std::string& value
   }
 }
 
-Command command_of(const Folder& folder, std::vector<std::string> words) {
+Command command_of(const std::string& directory, std::vector<std::string> words) {
   Command command;
   command.argv = std::move(words);
-  command.directory = folder.path();
+  command.directory = directory;
   return command;
 }
 
 /// The versions that the program lists, in its order.
 Result<std::vector<std::string>> listed(const Folder& folder) {
-  const auto command = command_of(folder, folder.tool().list);
+  const auto command = command_of(folder.path(), folder.tool().list);
   RunOptions options;
   options.deadline = k_list_deadline;
   const auto finished = run(command, options);
@@ -72,9 +72,10 @@ Migration migration_of(const Folder& folder, const std::string& version, const s
   if (!tool.down.empty()) migration.down_path = migration.up_path;
   migration.up_digest = join(tool.up, " ") + " " + version;
   migration.read = read_nothing;
-  migration.command = [folder, tool, previous](const Migration& one, Side side) -> Result<ToolCommand> {
+  migration.command = [directory = folder.path(), up = tool.up, down = tool.down, previous](
+                          const Migration& one, Side side) -> Result<ToolCommand> {
     ToolCommand command;
-    command.command = command_of(folder, side == Side::up ? tool.up : tool.down);
+    command.command = command_of(directory, side == Side::up ? up : down);
     for (std::string& word : command.command.argv) {
       put_in(word, "{version}", one.version);
       put_in(word, "{previous}", previous);
