@@ -20,10 +20,7 @@ Result<scenario::Selection> selection_of(const Parsed& parsed) {
   selection.only = parsed.texts("only");
   if (parsed.has("since-ref")) selection.since_ref = parsed.text("since-ref");
   if (parsed.has("since-folder")) selection.since_folder = parsed.text("since-folder");
-  const int given = int(selection.since.has_value()) + int(selection.last.has_value()) +
-                    int(!selection.only.empty()) + int(selection.since_ref.has_value()) +
-                    int(selection.since_folder.has_value());
-  if (given > 1) {
+  if (selection.given() > 1) {
     return failed(FailureKind::usage,
                   "--since, --last, --only, --since-ref and --since-folder exclude each other");
   }

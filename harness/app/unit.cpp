@@ -57,27 +57,20 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
 enum class Memory { no, yes };
 
 /// What the files alone tell, where there is nothing to rehearse.
-record::Run unrehearsed(const Unit& unit, const history::History& history,
-                        const std::vector<record::HistoryFact>& facts, std::optional<Failure> failure) {
-  record::Run run;
-  run.scenario = unit.scenario.name;
-  run.scenario_file = unit.scenario.file.empty() ? unit.target : unit.scenario.file;
-  run.format = history.format;
-  run.not_taken = history.not_taken;
-  run.history_facts = history.facts;
-  run.history_facts.insert(run.history_facts.end(), facts.begin(), facts.end());
+record::Run unrehearsed(const Unit& unit, const history::History& history, const history::Trial& trial) {
+  record::Run run = rehearsal::described(unit.scenario, history, trial);
   run.chain.skipped_reason = "nothing was rehearsed";
-  run.failure = std::move(failure);
+  run.failure = history.refused;
   return run;
 }
 
 Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, Memory memory) {
   auto history = read_history(unit.scenario);
   if (!history) return failed(history);
-  if (history->refused) return unrehearsed(unit, *history, {}, history->refused);
+  if (history->refused) return unrehearsed(unit, *history, {});
   const auto trial = history::select(*history, unit.scenario.selection);
   if (!trial) return failed(trial);
-  if (trial->judged.empty()) return unrehearsed(unit, *history, trial->facts, std::nullopt);
+  if (trial->judged.empty()) return unrehearsed(unit, *history, *trial);
   const auto directory = RunDirectory::create(context.store->directory() / "runs");
   if (!directory) return failed(directory);
   const bool may = memory == Memory::yes && !context.options.has("keep");

@@ -122,6 +122,9 @@ struct Trial {
   std::size_t first = 0;
   std::vector<std::size_t> judged;
   std::vector<record::HistoryFact> facts;  ///< what is wrong with it beside the base
+
+  /// Nothing that is only applied stands between two judged ones. False where none is judged.
+  bool in_one_piece() const { return !judged.empty() && judged.back() - judged.front() + 1 == judged.size(); }
 };
 
 }  // namespace lockkeeper::history

@@ -118,15 +118,10 @@ Result<Trial> select_since_ref(History& history, const std::string& ref) {
   return beside(history, checkout->folder(), fmt::format("git ref '{}'", ref));
 }
 
-int parts_given(const scenario::Selection& selection) {
-  return (selection.since ? 1 : 0) + (selection.last ? 1 : 0) + (selection.only.empty() ? 0 : 1) +
-         (selection.since_ref ? 1 : 0) + (selection.since_folder ? 1 : 0);
-}
-
 }  // namespace
 
 Result<Trial> select(History& history, const scenario::Selection& selection) {
-  if (parts_given(selection) > 1) {
+  if (selection.given() > 1) {
     return failed(FailureKind::usage,
                   "since, last, only, since-ref and since-folder: only one of them can be given");
   }

@@ -201,9 +201,7 @@ std::optional<ChainSeen> Course::take_chain_beside(const std::vector<std::size_t
 
 /// Where there is a second processor and room for a second server, and nobody waits at the first failure.
 void Course::start_chain_beside() {
-  const auto& judged = m_trial.judged;
-  const bool in_one_piece = !judged.empty() && judged.back() - judged.front() + 1 == judged.size();
-  if (m_options.keep == Keep::yes || !in_one_piece || !m_ground.has_room_beside()) return;
+  if (m_options.keep == Keep::yes || !m_trial.in_one_piece() || !m_ground.has_room_beside()) return;
   m_chain_beside =
       std::make_unique<ChainBeside>(m_ground, m_scenario, m_history, m_trial, m_options.statement_timeout);
 }

@@ -274,18 +274,24 @@ Result<void> Course::keep() {
   return {};
 }
 
-record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario,
-                     const history::History& history, const history::Trial& trial, const Options& options) {
-  const auto start = std::chrono::steady_clock::now();
+record::Run described(const scenario::Scenario& scenario, const history::History& history,
+                      const history::Trial& trial) {
   record::Run run;
   run.scenario = scenario.name;
   run.scenario_file = scenario.file.empty() ? scenario.migrations_path : scenario.file;
-  run.server = engine.server();
   run.format = history.format;
   run.not_taken = history.not_taken;
   run.history_facts = history.facts;
   run.history_facts.insert(run.history_facts.end(), trial.facts.begin(), trial.facts.end());
   for (const auto& fixture : scenario.fixtures) run.fixtures.push_back(fixture.path);
+  return run;
+}
+
+record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario,
+                     const history::History& history, const history::Trial& trial, const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  record::Run run = described(scenario, history, trial);
+  run.server = engine.server();
   {
     Course course(engine, scenario, history, trial, options, run);
     if (const auto driven = course.drive(); !driven) run.failure = driven.error();

@@ -27,6 +27,10 @@ struct Options {
   std::function<void(const std::string& what)> progress;
 };
 
+/// A run of which nothing is known but what the scenario and the files say.
+record::Run described(const scenario::Scenario& scenario, const history::History& history,
+                      const history::Trial& trial);
+
 /// Drives the trial through its stages (design.md) and returns what was observed; nothing is judged yet. What
 /// stopped it early is in Run::failure, with all that had been seen until then.
 record::Run rehearse(engine::Engine& engine, const scenario::Scenario& scenario,

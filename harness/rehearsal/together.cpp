@@ -34,8 +34,7 @@ Result<JoinedUps> join_ups(const history::History& history, const std::vector<st
 Result<void> Course::go_up_together() {
   const auto& judged = m_trial.judged;
   const bool each_passed = m_passed.size() == judged.size();
-  const bool in_one_piece = !judged.empty() && judged.back() - judged.front() + 1 == judged.size();
-  if (!m_history.all_in_one || judged.size() < 2 || !each_passed || !in_one_piece) return {};
+  if (!m_history.all_in_one || judged.size() < 2 || !each_passed || !m_trial.in_one_piece()) return {};
   if (m_options.progress) m_options.progress("all ups of the trial in one transaction");
   const auto instance = m_ground.base();
   if (!instance) return failed(instance);

@@ -18,7 +18,12 @@ struct Selection {
   std::optional<std::string> since_ref;     ///< what this git ref does not have
   std::optional<std::string> since_folder;  ///< what this folder does not have
 
-  bool empty() const { return !since && !last && only.empty() && !since_ref && !since_folder; }
+  /// How many of them are set.
+  int given() const {
+    return int(since.has_value()) + int(last.has_value()) + int(!only.empty()) + int(since_ref.has_value()) +
+           int(since_folder.has_value());
+  }
+  bool empty() const { return given() == 0; }
 };
 
 /// How a program outside runs a history, where its format does not say or says it otherwise. In the commands'
