@@ -3,6 +3,9 @@
 #include <filesystem>
 #include <system_error>
 
+#include <fmt/format.h>
+
+#include "base/text.h"
 #include "check/rule.h"
 #include "history/load.h"
 #include "scenario/load.h"
@@ -29,6 +32,17 @@ Result<scenario::Selection> selection_of(const Parsed& parsed) {
   return selection;
 }
 
+/// None where the scenario leaves it to the folder.
+Result<std::optional<sql::Dialect>> dialect_of(const scenario::Scenario& scenario) {
+  if (scenario.engine.empty()) return std::nullopt;
+  if (scenario.engine == "postgres") return sql::Dialect::postgres;
+  if (scenario.engine == "sqlite") return sql::Dialect::sqlite;
+  return failed(FailureKind::usage,
+                fmt::format("engine '{}': not known{}", scenario.engine,
+                            did_you_mean(scenario.engine, {"postgres", "sqlite"})),
+                "the engines are postgres and sqlite");
+}
+
 }  // namespace
 
 po::options_description selection_options() {
@@ -47,6 +61,8 @@ po::options_description history_options() {
   po::options_description options("how the history is read");
   options.add_options()("format", po::value<std::string>()->value_name("NAME"),
                         "its format (default: detected; lockkeeper history --formats lists them)")(
+      "engine", po::value<std::string>()->value_name("NAME"),
+      "postgres or sqlite (default: as the folder says, else postgres)")(
       "transaction", po::value<std::string>()->value_name("SHAPE"),
       "send sides in another shape than their tool does: per-migration, all, statement or file");
   return options;
@@ -63,6 +79,8 @@ Result<scenario::Scenario> target_of(const std::string& target, const Parsed& pa
   if (!selection->empty()) scenario->selection = *selection;
   if (parsed.has("format")) scenario->format = parsed.text("format");
   if (parsed.has("transaction")) scenario->transaction = parsed.text("transaction");
+  if (parsed.has("engine")) scenario->engine = parsed.text("engine");
+  if (const auto dialect = dialect_of(*scenario); !dialect) return failed(dialect);
   if (const auto shape = history::transaction_named(scenario->transaction); !shape) return failed(shape);
   return scenario;
 }
@@ -70,7 +88,9 @@ Result<scenario::Scenario> target_of(const std::string& target, const Parsed& pa
 Result<history::History> read_history(const scenario::Scenario& scenario) {
   const auto transaction = history::transaction_named(scenario.transaction);
   if (!transaction) return failed(transaction);
-  return history::look({scenario.migrations_path, scenario.format, *transaction, scenario.tool});
+  const auto dialect = dialect_of(scenario);
+  if (!dialect) return failed(dialect);
+  return history::look({scenario.migrations_path, scenario.format, *transaction, scenario.tool, *dialect});
 }
 
 }  // namespace lockkeeper::app

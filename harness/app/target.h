@@ -12,7 +12,7 @@ namespace lockkeeper::app {
 
 /// --since, --last, --only, --since-ref.
 boost::program_options::options_description selection_options();
-/// --format, --transaction.
+/// --format, --engine, --transaction.
 boost::program_options::options_description history_options();
 
 /// A scenario's file, or a bare directory as a scenario, with what these options say of the history put in

@@ -44,7 +44,7 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
     break;
   }
   for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + quoted(fixture);
-  for (const char* option : {"format", "transaction", "pg-bin"}) {
+  for (const char* option : {"format", "engine", "transaction", "pg-bin"}) {
     if (context.options.has(option))
       command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
   }

@@ -1,7 +1,9 @@
 #include "base/file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 #include <fcntl.h>
@@ -51,6 +53,16 @@ Result<void> expect_no_pipe(const std::filesystem::path& path) {
   if (kind != std::filesystem::file_type::fifo && kind != std::filesystem::file_type::character) return {};
   return failed(FailureKind::usage, fmt::format("cannot read '{}': it is no regular file", path.string()),
                 "write its content to a file first");
+}
+
+std::string first_bytes(const std::filesystem::path& path, std::size_t limit) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return {};
+  std::string text(limit, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  return text;
 }
 
 Result<std::string> read_file(const std::filesystem::path& path) {

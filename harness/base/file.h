@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ Result<void> expect_no_pipe(const std::filesystem::path& path);
 
 /// The whole file as bytes; a usage failure where it is missing, a directory or unreadable.
 Result<std::string> read_file(const std::filesystem::path& path);
+
+/// At most so many bytes from the beginning of a regular file; empty where it is none or cannot be read.
+std::string first_bytes(const std::filesystem::path& path, std::size_t limit);
 
 /// Writes beside the target, then renames, so that a reader sees the old file or the new one whole.
 Result<void> write_file(const std::filesystem::path& path, std::string_view content);

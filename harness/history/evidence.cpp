@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "history/lines.h"
+#include "sql/lexer.h"
 
 namespace lockkeeper::history {
 
@@ -77,6 +78,56 @@ bool has_sql(const Folder& folder) {
   const auto& entries = folder.entries();
   return std::any_of(entries.begin(), entries.end(),
                      [](const Entry& entry) { return !entry.is_directory && entry.name.ends_with(".sql"); });
+}
+
+namespace {
+
+constexpr std::size_t k_looked_at = 100;
+constexpr std::size_t k_looked_bytes = 65536;
+
+bool is_of_sqlite_alone(std::string_view text) {
+  using sql::is_keyword;
+  sql::Lexer lexer(text, 0, sql::Dialect::sqlite);
+  std::string_view before;
+  bool begins = true;
+  for (sql::Token token = lexer.next_code(); token.kind != sql::TokenKind::end_of_text;
+       token = lexer.next_code()) {
+    const std::string_view word = token.kind == sql::TokenKind::word ? token.in(text) : std::string_view();
+    if (begins && is_keyword(word, "pragma")) return true;
+    if (is_keyword(word, "autoincrement")) return true;
+    if (is_keyword(before, "without") && is_keyword(word, "rowid")) return true;
+    begins = token.kind == sql::TokenKind::symbol && token.in(text) == ";";
+    before = word;
+  }
+  return false;
+}
+
+/// Its .sql files and those of the folders in it, in the order of their names, as many as are looked at.
+std::vector<std::string> first_sql_files(const Folder& folder) {
+  std::vector<std::string> files;
+  for (const Entry& entry : folder.entries()) {
+    if (files.size() >= k_looked_at) break;
+    const std::string path = folder.path_of(entry.name);
+    if (!entry.is_directory) {
+      if (entry.name.ends_with(".sql")) files.push_back(path);
+      continue;
+    }
+    const auto inner = list(path);
+    if (!inner) continue;
+    for (const Entry& file : *inner) {
+      if (!file.is_directory && file.name.ends_with(".sql")) files.push_back(path + "/" + file.name);
+    }
+  }
+  return files;
+}
+
+}  // namespace
+
+bool looks_like_sqlite(const Folder& folder) {
+  for (const std::string& path : first_sql_files(folder)) {
+    if (is_of_sqlite_alone(first_bytes(path, k_looked_bytes))) return true;
+  }
+  return false;
 }
 
 }  // namespace lockkeeper::history

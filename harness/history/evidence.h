@@ -19,6 +19,10 @@ std::string cargo_manifest_naming(const Folder& folder, std::initializer_list<st
 /// Whether the file's text begins so, a byte order mark aside. False where it cannot be read.
 bool begins_with(const std::string& path, std::string_view beginning);
 
+/// Whether one of the first files, in the folder or in those below it, holds what SQLite alone takes: PRAGMA,
+/// AUTOINCREMENT, WITHOUT ROWID. Comments and quoted text do not count.
+bool looks_like_sqlite(const Folder& folder);
+
 /// Whether the folder holds a .sql file at all.
 bool has_sql(const Folder& folder);
 

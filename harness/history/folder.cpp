@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
 #include <fcntl.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/descriptor.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "history/format.h"
 
@@ -19,17 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t k_head_bytes = 65536;
-
-/// The first bytes of a regular file; a pipe is left alone.
-std::string head_of(const std::string& path) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) return {};
-  std::string text(k_head_bytes, '\0');
-  std::ifstream file(path, std::ios::binary);
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  return text;
-}
 
 constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
 
@@ -99,7 +88,8 @@ const std::vector<Folder::Head>& Folder::heads() const {
   if (m_heads) return *m_heads;
   m_heads = std::make_shared<std::vector<Head>>();
   for (const Entry& entry : m_entries) {
-    if (may_hold_sections(entry)) m_heads->push_back({entry.name, lower(head_of(path_of(entry.name)))});
+    if (may_hold_sections(entry))
+      m_heads->push_back({entry.name, lower(first_bytes(path_of(entry.name), k_head_bytes))});
   }
   return *m_heads;
 }

@@ -26,6 +26,9 @@ Result<std::vector<Entry>> list(const std::string& directory);
 class Folder {
  public:
   static Result<Folder> open(const std::string& directory, const scenario::Tool& tool = {});
+  /// Which SQL the history is for; known when its format is.
+  sql::Dialect dialect() const { return m_dialect; }
+  void set_dialect(sql::Dialect dialect) { m_dialect = dialect; }
 
   const std::string& path() const { return m_path; }
   const std::vector<Entry>& entries() const { return m_entries; }
@@ -57,6 +60,7 @@ class Folder {
   std::string m_path;
   std::vector<Entry> m_entries;
   scenario::Tool m_tool;
+  sql::Dialect m_dialect = sql::Dialect::postgres;
   mutable std::shared_ptr<std::vector<Head>> m_heads;
   mutable std::shared_ptr<std::vector<Head>> m_beginnings;
 };
@@ -71,6 +75,8 @@ struct Fit {
   };
   How how = How::no;
   std::string because;  ///< what it was seen by: "'-- +goose Up' in 001_a.sql"
+  /// Which SQL the folder says it is for, where it says so.
+  std::optional<sql::Dialect> dialect = std::nullopt;
 };
 
 /// A way to lay out a history: how to know it and how to read it.
@@ -79,6 +85,7 @@ struct Format {
   std::string layout;  ///< for messages: "<version>_<name>.up.sql beside …"
   Fit (*fits)(const Folder& folder);
   Result<History> (*load)(const Folder& folder);
+  bool knows_sqlite = false;
 };
 
 /// How numbers are ordered that all have the 14 digits of a date and time, or more: golang-migrate by value,
@@ -98,7 +105,7 @@ std::string without_dashes(std::string version);
 bool number_less(const std::string& a, const std::string& b);
 
 /// Reads a file as a source that parts can keep.
-Result<std::shared_ptr<const sql::Source>> read_source(const std::string& path);
+Result<std::shared_ptr<const sql::Source>> read_source(const std::string& path, sql::Dialect dialect);
 /// A script of one part.
 Result<sql::Script> script_of(Result<sql::Part> part);
 

@@ -56,6 +56,7 @@ struct Migration {
   std::string up_settings;                 ///< what else decides what up sends: values put into its text
   bool runs_when_changed = false;          ///< where its text has changed the tool runs its up once more
 
+  sql::Dialect dialect = sql::Dialect::postgres;
   bool hash_what_is_sent = false;  ///< up is made of more files than can be named before it is read
 
   /// Reads one side as its tool would send it: when it is needed, so that a history of a thousand files costs
@@ -97,6 +98,7 @@ struct Preparation {
 struct History {
   std::string directory;
   std::string format;
+  sql::Dialect dialect = sql::Dialect::postgres;
   bool has_down = true;                ///< the format has a down side at all
   std::vector<Migration> migrations;   ///< in the order in which the tool applies them
   std::vector<std::string> not_taken;  ///< "file: reason" for every file of the folder that is no part of it
@@ -113,6 +115,8 @@ struct History {
   Habits habits;
   std::vector<record::HistoryFact> facts;  ///< what is wrong with it by its files alone
   std::optional<Failure> refused;          ///< why the tool, and so we, cannot run it; `facts` say more
+  /// What the tool sets in its sessions where the engine would have it otherwise (SQLite: PRAGMAs).
+  std::map<std::string, std::string> session_settings;
   std::string detected_by;  ///< what told the format: "atlas.sum", "'-- +goose Up' in 001_a.sql"
 };
 

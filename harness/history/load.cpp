@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "history/atlas_sum.h"
+#include "history/evidence.h"
 #include "history/format.h"
 #include "history/formats/alembic.h"
 #include "history/formats/atlas.h"
@@ -86,7 +87,7 @@ tl::unexpected<Failure> nothing_fits(const Folder& folder) {
 
 struct Detected {
   const Format* format = nullptr;
-  std::string because;
+  Fit fit;
 };
 
 /// What is sure goes before what is possible; two of the same kind are one too many.
@@ -95,21 +96,47 @@ Result<Detected> detect(const Folder& folder) {
   std::vector<Detected> possible;
   for (const Format& format : all_formats()) {
     Fit fit = format.fits(folder);
-    if (fit.how == Fit::How::sure) sure.push_back({&format, std::move(fit.because)});
-    if (fit.how == Fit::How::possible) possible.push_back({&format, std::move(fit.because)});
+    if (fit.how == Fit::How::sure) sure.push_back({&format, std::move(fit)});
+    if (fit.how == Fit::How::possible) possible.push_back({&format, std::move(fit)});
   }
   const auto& fitting = sure.empty() ? possible : sure;
   if (fitting.empty()) return nothing_fits(folder);
   if (fitting.size() == 1) return fitting[0];
   const auto shown = [](const Detected& one) {
-    return one.because.empty() ? fmt::format("'{}'", one.format->name)
-                               : fmt::format("'{}' ({})", one.format->name, one.because);
+    return one.fit.because.empty() ? fmt::format("'{}'", one.format->name)
+                                   : fmt::format("'{}' ({})", one.format->name, one.fit.because);
   };
   return failed(
       FailureKind::usage,
       fmt::format("migrations '{}': both {} and {} fit", folder.path(), shown(fitting[0]), shown(fitting[1])),
       "name the format that is meant: --format NAME, or in a scenario: migrations: {path: …, "
       "format: …}");
+}
+
+/// What was asked for, else what the folder says by itself, else what its files look like.
+Result<sql::Dialect> dialect_of(const Folder& folder, const Detected& chosen,
+                                std::optional<sql::Dialect> asked) {
+  const std::optional<sql::Dialect> said = chosen.fit.dialect;
+  if (asked && said && *asked != *said) {
+    return failed(FailureKind::usage,
+                  fmt::format("migrations '{}': they are for {} ({})", folder.path(), to_string(*said),
+                              chosen.fit.because),
+                  fmt::format("the scenario's engine, or --engine, must be {}",
+                              *said == sql::Dialect::sqlite ? "sqlite" : "postgres"));
+  }
+  sql::Dialect dialect = sql::Dialect::postgres;
+  if (asked || said) {
+    dialect = asked ? *asked : *said;
+  } else if (chosen.format->knows_sqlite && looks_like_sqlite(folder)) {
+    dialect = sql::Dialect::sqlite;
+  }
+  if (dialect == sql::Dialect::sqlite && !chosen.format->knows_sqlite) {
+    return failed(
+        FailureKind::usage,
+        fmt::format("migrations '{}': {} is read for PostgreSQL alone", folder.path(), chosen.format->name),
+        "name another format with --format, or the engine postgres");
+  }
+  return dialect;
 }
 
 Result<const Format*> named(const std::string& name) {
@@ -202,8 +229,8 @@ std::vector<Layout> layouts() {
   return result;
 }
 
-Result<std::shared_ptr<const sql::Source>> read_source(const std::string& path) {
-  Result<sql::Source> source = sql::Source::read(path);
+Result<std::shared_ptr<const sql::Source>> read_source(const std::string& path, sql::Dialect dialect) {
+  Result<sql::Source> source = sql::Source::read(path, dialect);
   if (!source) return failed(source);
   return std::make_shared<const sql::Source>(std::move(*source));
 }
@@ -250,7 +277,7 @@ void equip(Migration& migration, const scenario::Tool& tool) {
 }  // namespace
 
 Result<History> look(const Request& request) {
-  const Result<Folder> folder = Folder::open(request.directory, request.tool);
+  Result<Folder> folder = Folder::open(request.directory, request.tool);
   if (!folder) return failed(folder);
   Detected chosen;
   if (request.format.empty()) {
@@ -260,9 +287,14 @@ Result<History> look(const Request& request) {
   } else {
     const auto known = named(request.format);
     if (!known) return failed(known);
-    if ((*known)->fits(*folder).how == Fit::How::no) return nothing_fits(*folder);
-    chosen = {*known, "asked for"};
+    Fit fit = (*known)->fits(*folder);
+    if (fit.how == Fit::How::no) return nothing_fits(*folder);
+    fit.because = "asked for";
+    chosen = {*known, std::move(fit)};
   }
+  const auto dialect = dialect_of(*folder, chosen, request.dialect);
+  if (!dialect) return failed(dialect);
+  folder->set_dialect(*dialect);
   Result<History> history = chosen.format->load(*folder);
   if (!history) return history;
   auto differences = differences_from_atlas_sum(*folder);
@@ -270,11 +302,13 @@ Result<History> look(const Request& request) {
   history->facts.insert(history->facts.end(), differences->begin(), differences->end());
   if (history->migrations.empty()) return nothing_fits(*folder);
   history->format = chosen.format->name;
-  history->detected_by = std::move(chosen.because);
+  history->detected_by = std::move(chosen.fit.because);
+  history->dialect = folder->dialect();
   if (history->preparation) equip(*history->preparation, request.tool);
   for (Migration& migration : history->migrations) {
     migration.bookkeeping = history->bookkeeping;
     migration.transaction = request.transaction;
+    migration.dialect = folder->dialect();
     equip(migration, request.tool);
   }
   if (request.transaction == Transaction::all) history->all_in_one = true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "history/history.h"
@@ -13,6 +14,7 @@ struct Request {
   std::string format = {};  ///< empty: detected
   Transaction transaction = Transaction::of_tool;
   scenario::Tool tool = {};
+  std::optional<sql::Dialect> dialect = {};  ///< none: the folder tells
 };
 
 /// Reads a folder of migrations. Usage failures: no such folder, an empty one, a format that is not known,

@@ -42,9 +42,9 @@ bool is_hidden(const std::string& name) {
   return name.starts_with('.');
 }
 
-Result<sql::Part> whole_file(const std::string& path, record::TransactionShape shape,
+Result<sql::Part> whole_file(const std::string& path, sql::Dialect dialect, record::TransactionShape shape,
                              const std::string& tool) {
-  auto source = read_source(path);
+  auto source = read_source(path, dialect);
   if (!source) return failed(source);
   return sql::as_one_message(*source, sql::all_of(**source), shape, tool);
 }

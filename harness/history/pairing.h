@@ -43,7 +43,7 @@ inline const std::string& path_of_side(const Migration& migration, record::Side 
 }
 
 /// A file that its tool sends as it is, in one message.
-Result<sql::Part> whole_file(const std::string& path, record::TransactionShape shape,
+Result<sql::Part> whole_file(const std::string& path, sql::Dialect dialect, record::TransactionShape shape,
                              const std::string& tool);
 
 /// Gathers the sides of a history by version, then pairs them.

@@ -22,7 +22,11 @@ NumberedFile numbered_file(std::string_view file) {
 }
 
 SectionedHistory::SectionedHistory(const Folder& folder, Read read, Find find)
-    : m_directory(folder.path()), m_read(read), m_find(find), m_faults(folder.path()) {
+    : m_directory(folder.path()),
+      m_dialect(folder.dialect()),
+      m_read(read),
+      m_find(find),
+      m_faults(folder.path()) {
   m_history.directory = folder.path();
 }
 
@@ -36,7 +40,8 @@ void SectionedHistory::take(const Entry& entry, NumberedFile numbered) {
   migration.name = std::move(numbered.name);
   migration.up_path = (std::filesystem::path(m_directory) / entry.name).string();
   migration.read = m_read;
-  const auto source = read_source(migration.up_path);
+  migration.dialect = m_dialect;
+  const auto source = read_source(migration.up_path, migration.dialect);
   const auto sections = source ? m_find(**source) : Result<Sections>(failed(source));
   if (!sections) {
     m_faults.add(sections.error().location ? to_string(*sections.error().location) : migration.up_path,

@@ -43,6 +43,7 @@ class SectionedHistory {
 
  private:
   std::string m_directory;
+  sql::Dialect m_dialect;
   Read m_read;
   Find m_find;
   Faults m_faults;

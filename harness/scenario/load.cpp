@@ -34,6 +34,7 @@ class Loader {
  private:
   void load_engine(const Value& value);
   void load_versions(const Value& value);
+  void load_pragmas(const Value& value);
   void load_fixtures(const Value& value);
   void load_fixture(const Value& value);
   void load_migrations(const Value& value);
@@ -118,16 +119,62 @@ void Loader::load_engine(const Value& value) {
                       "write 'engine: postgres' or 'engine: {postgres: {versions: [15, 17]}}'");
     return;
   }
+  m_scenario.engine = names[0];
+  const bool says_more = value.kind == Value::Kind::map && value.items[0].kind != Value::Kind::null;
   if (names[0] == "sqlite") {
-    m_problems.report(value.location, "engine 'sqlite': this engine is not there yet",
-                      "the one that is: postgres");
+    if (says_more) load_pragmas(value.items[0]);
   } else if (names[0] != "postgres") {
-    m_problems.report(value.location,
-                      fmt::format("engine '{}': not known{}", names[0], did_you_mean(names[0], {"postgres"})),
-                      "the engine that is there: postgres");
-  } else if (value.kind == Value::Kind::map && value.items[0].kind != Value::Kind::null) {
+    m_problems.report(
+        value.location,
+        fmt::format("engine '{}': not known{}", names[0], did_you_mean(names[0], {"postgres", "sqlite"})),
+        "the engines are postgres and sqlite");
+  } else if (says_more) {
     const Fields fields(m_problems, value.items[0], "postgres", {"versions"});
     if (const Value* versions = fields.find("versions")) load_versions(*versions);
+  }
+}
+
+/// Those of https://www.sqlite.org/pragma.html that decide how a session, or a file that it makes, behaves.
+void Loader::load_pragmas(const Value& value) {
+  static const Texts k_pragmas = {"application_id",
+                                  "auto_vacuum",
+                                  "automatic_index",
+                                  "busy_timeout",
+                                  "cache_size",
+                                  "case_sensitive_like",
+                                  "cell_size_check",
+                                  "defer_foreign_keys",
+                                  "encoding",
+                                  "foreign_keys",
+                                  "ignore_check_constraints",
+                                  "journal_mode",
+                                  "journal_size_limit",
+                                  "legacy_alter_table",
+                                  "locking_mode",
+                                  "mmap_size",
+                                  "page_size",
+                                  "recursive_triggers",
+                                  "reverse_unordered_selects",
+                                  "secure_delete",
+                                  "synchronous",
+                                  "temp_store",
+                                  "trusted_schema",
+                                  "user_version",
+                                  "wal_autocheckpoint"};
+  const Fields fields(m_problems, value, "sqlite", k_pragmas);
+  if (value.kind != Value::Kind::map) return;
+  for (const Value::Key& key : value.keys) {
+    const std::string text = fields.text(key.text);
+    const bool plain = !text.empty() && text.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR"
+                                            "STUVWXYZ0123456789_-") == std::string::npos;
+    if (plain) {
+      m_scenario.pragmas.emplace_back(key.text, text);
+    } else {
+      m_problems.report(key.location,
+                        fmt::format("{} '{}': not a value of a PRAGMA", key_named(key.text), abridged(text)),
+                        "a number or a word, for example: foreign_keys: on");
+    }
   }
 }
 

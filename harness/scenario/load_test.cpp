@@ -138,6 +138,11 @@ TEST_F(LoadTest, little_is_enough) {
   EXPECT_EQ(loaded(with("engine: postgres\nfixture: fixtures/schema.sql\ninit: SELECT 1\n")).init,
             Texts{"SELECT 1"});
   EXPECT_TRUE(loaded(with("engine: {postgres: }")).postgres_versions.empty());
+  const Scenario sqlite = loaded(with("engine: {sqlite: {foreign_keys: on, journal_mode: wal}}"));
+  EXPECT_EQ(sqlite.engine, "sqlite");
+  EXPECT_EQ(sqlite.pragmas, (std::vector<std::pair<std::string, std::string>>{{"foreign_keys", "on"},
+                                                                              {"journal_mode", "wal"}}));
+  EXPECT_TRUE(loaded(with("engine: sqlite")).pragmas.empty());
 }
 
 TEST_F(LoadTest, versions_keep_their_text) {
@@ -179,11 +184,20 @@ TEST_F(LoadTest, wrong_values_are_refused_where_they_stand) {
        "FILE:3:7: error: key 'gate': 'warn' is no level\nhint: the levels are: error, warning, note"},
       {"init:", "FILE:3:1: error: key 'init': text is wanted, not nothing"},
       {"init: []", "FILE:3:7: error: key 'init': the list is empty"},
-      {"engine: sqlite",
-       "FILE:3:9: error: engine 'sqlite': this engine is not there yet\nhint: the one that is: postgres"},
+      {"engine: {sqlite: {foreign_key: on}}",
+       "FILE:3:19: error: unknown key 'foreign_key' (did you mean 'foreign_keys'?)\nhint: sqlite knows: "
+       "application_id, auto_vacuum, automatic_index, busy_timeout, cache_size, case_sensitive_like, "
+       "cell_size_check, defer_foreign_keys, encoding, foreign_keys, ignore_check_constraints, journal_mode, "
+       "journal_size_limit, legacy_alter_table, locking_mode, mmap_size, page_size, recursive_triggers, "
+       "reverse_unordered_selects, secure_delete, synchronous, temp_store, trusted_schema, user_version, "
+       "wal_autocheckpoint"},
+      {"engine: {sqlite: {journal_mode: 'wal; DROP TABLE t'}}",
+       "FILE:3:19: error: key 'journal_mode' 'wal; DROP TABLE t': not a value of a PRAGMA\nhint: a number or "
+       "a "
+       "word, for example: foreign_keys: on"},
       {"engine: postgers",
-       "FILE:3:9: error: engine 'postgers': not known (did you mean 'postgres'?)\nhint: the engine that is "
-       "there: postgres"},
+       "FILE:3:9: error: engine 'postgers': not known (did you mean 'postgres'?)\nhint: the engines are "
+       "postgres and sqlite"},
       {"engine: {postgres: {versions: [12]}}",
        "FILE:3:32: error: PostgreSQL version '12': outside of 13 to 18"},
       {"engine: {postgres: {versions: [15, 15]}}",

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -115,7 +116,10 @@ struct LevelChange {
 struct Scenario {
   std::string name;
   std::string file;                    ///< where it was read; empty for a bare directory
+  std::string engine;  ///< "postgres" or "sqlite"; empty: as the history's folder says
   std::vector<int> postgres_versions;  ///< empty: whichever server is found
+  /// What each session of SQLite's begins with, by the names of PRAGMAs, in the order given.
+  std::vector<std::pair<std::string, std::string>> pragmas;
   std::string database = "lockkeeper";
   std::vector<std::string> init;  ///< SQL run before the fixture: roles, extensions
   std::vector<Fixture> fixtures;

@@ -90,10 +90,10 @@ Result<std::vector<AllowComment>> allow_comments(const Source& source) {
   std::vector<AllowComment> allows;
   if (text.find(k_mark) == std::string_view::npos) return allows;
   const std::vector<Statement> copies = copies_of(source);
-  Lexer lexer(text);
+  Lexer lexer(text, 0, source.dialect());
   for (Token token = lexer.next(); token.kind != TokenKind::end_of_text; token = lexer.next()) {
     if (const std::size_t past = past_copied_rows(text, token.begin, copies); past != token.begin) {
-      lexer = Lexer(text, past);
+      lexer = Lexer(text, past, source.dialect());
       continue;
     }
     if (token.kind != TokenKind::comment) continue;

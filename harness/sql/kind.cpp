@@ -168,7 +168,25 @@ std::string headline(std::string_view statement) {
   return found && !in_a_row ? text + " … CONCURRENTLY" : text;
 }
 
-StatementKind kind_of(std::string_view statement) {
+namespace {
+
+/// BEGIN, COMMIT, END, ROLLBACK (not ROLLBACK TO) and VACUUM: https://www.sqlite.org/lang_transaction.html
+StatementKind kind_in_sqlite(std::string_view statement) {
+  Lexer lexer(statement, 0, Dialect::sqlite);
+  const std::string_view first = lexer.next_code().in(statement);
+  if (is_keyword(first, "begin")) return StatementKind::begin;
+  if (is_keyword(first, "commit") || is_keyword(first, "end")) return StatementKind::end;
+  if (is_keyword(first, "vacuum")) return StatementKind::no_transaction;
+  if (!is_keyword(first, "rollback")) return StatementKind::ordinary;
+  std::string_view next = lexer.next_code().in(statement);
+  if (is_keyword(next, "transaction")) next = lexer.next_code().in(statement);
+  return is_keyword(next, "to") ? StatementKind::ordinary : StatementKind::end;
+}
+
+}  // namespace
+
+StatementKind kind_of(std::string_view statement, Dialect dialect) {
+  if (dialect == Dialect::sqlite) return kind_in_sqlite(statement);
   static constexpr std::array<std::string_view, 16> k_telling = {
       "begin",  "start",   "end",     "abort",   "commit", "rollback", "prepare", "set",
       "vacuum", "discard", "reindex", "cluster", "create", "drop",     "alter",   "copy"};

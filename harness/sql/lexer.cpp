@@ -1,5 +1,7 @@
 #include "sql/lexer.h"
 
+#include <algorithm>
+
 namespace lockkeeper::sql {
 
 namespace {
@@ -112,7 +114,37 @@ Token Lexer::next() {
   skip_space();
   const std::size_t begin = m_at;
   if (begin >= m_text.size()) return token(TokenKind::end_of_text, begin);
-  const char c = m_text[begin];
+  const char first = m_text[begin];
+  return m_dialect == Dialect::sqlite ? next_sqlite(first) : next_postgres(first);
+}
+
+/// Comments do not nest, end at a newline alone, and may stay open at the end; names have three kinds of
+/// quotes, and those in brackets no way to hold a closing one.
+Token Lexer::next_sqlite(char first) {
+  const std::size_t begin = m_at;
+  if (first == '-' && peek(1) == '-') {
+    m_at = std::min(m_text.find('\n', m_at), m_text.size());
+    return token(TokenKind::comment, begin);
+  }
+  if (first == '/' && peek(1) == '*') {
+    const std::size_t close = m_text.find("*/", m_at + 2);
+    m_at = close == std::string_view::npos ? m_text.size() : close + 2;
+    return token(TokenKind::comment, begin);
+  }
+  if (first == '\'' || first == '"' || first == '`') {
+    skip_quoted(first);
+    return token(first == '\'' ? TokenKind::literal : TokenKind::quoted, begin);
+  }
+  if (first == '[') {
+    const std::size_t close = m_text.find(']', m_at);
+    m_at = close == std::string_view::npos ? m_text.size() : close + 1;
+    return token(TokenKind::quoted, begin);
+  }
+  return word_or_number(first);
+}
+
+Token Lexer::next_postgres(char c) {
+  const std::size_t begin = m_at;
   if (c == '-' && peek(1) == '-') {
     skip_line_comment();
     return token(TokenKind::comment, begin);
@@ -130,15 +162,20 @@ Token Lexer::next() {
     skip_escape_string();
     return token(TokenKind::literal, begin);
   }
-  if (starts_word(c)) {
+  if (c == '$' && skip_dollar_quote()) return token(TokenKind::literal, begin);
+  return word_or_number(c);
+}
+
+Token Lexer::word_or_number(char first) {
+  const std::size_t begin = m_at;
+  if (starts_word(first)) {
     while (m_at < m_text.size() && continues_word(m_text[m_at])) ++m_at;
     return token(TokenKind::word, begin);
   }
-  if (is_digit(c)) {
+  if (is_digit(first)) {
     while (m_at < m_text.size() && is_digit(m_text[m_at])) ++m_at;
     return token(TokenKind::literal, begin);
   }
-  if (c == '$' && skip_dollar_quote()) return token(TokenKind::literal, begin);
   ++m_at;
   return token(TokenKind::symbol, begin);
 }

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "sql/dialect.h"
+
 namespace lockkeeper::sql {
 
 enum class TokenKind {
@@ -23,12 +25,14 @@ struct Token {
   std::string_view in(std::string_view text) const { return text.substr(begin, end - begin); }
 };
 
-/// Reads SQL token by token by the lexical rules of PostgreSQL (src/backend/parser/scan.l) as far as they
-/// decide what is quoted and what is not. Unlike the server's scanner it refuses nothing, needs no memory and
-/// knows no version: what is not closed ends with the text. standard_conforming_strings is taken to be on.
+/// Reads SQL token by token by the lexical rules of PostgreSQL (src/backend/parser/scan.l) or SQLite
+/// (src/tokenize.c) as far as they decide what is quoted and what is not. Unlike the server's scanner it
+/// refuses nothing, needs no memory and knows no version: what is not closed ends with the text.
+/// standard_conforming_strings is taken to be on.
 class Lexer {
  public:
-  explicit Lexer(std::string_view text, std::size_t at = 0) : m_text(text), m_at(at) {}
+  explicit Lexer(std::string_view text, std::size_t at = 0, Dialect dialect = Dialect::postgres)
+      : m_text(text), m_at(at), m_dialect(dialect) {}
 
   Token next();
   /// The next token that is no comment; a comment that is never closed counts, since the server will refuse
@@ -45,9 +49,13 @@ class Lexer {
   void skip_escape_string();
   bool skip_to_continuation();
   bool skip_dollar_quote();
+  Token next_postgres(char first);
+  Token next_sqlite(char first);
+  Token word_or_number(char first);
 
   std::string_view m_text;
   std::size_t m_at;
+  Dialect m_dialect;
 };
 
 /// Case-insensitive comparison of a token's text with a lower-case keyword.

@@ -331,7 +331,7 @@ Result<void> PsqlFile::include(const PsqlCommand& command) {
     return refused(command, fmt::format("'{}' includes itself", file.string()), "leave one of them out");
   if (m_run.open.size() >= k_deepest_include)
     return refused(command, "files include each other too deeply", "include fewer in a row");
-  auto source = Source::read(file.string());
+  auto source = Source::read(file.string(), m_source->dialect());
   if (!source)
     return refused(command, source.error().message,
                    command.name[0] == 'i' && command.name.ends_with('r')

@@ -43,8 +43,8 @@ std::string encoding_hint(std::string_view text) {
 
 }  // namespace
 
-Source::Source(std::string path, std::string text, int first_line)
-    : m_path(std::move(path)), m_text(std::move(text)), m_first_line(first_line) {
+Source::Source(std::string path, std::string text, int first_line, Dialect dialect)
+    : m_path(std::move(path)), m_text(std::move(text)), m_first_line(first_line), m_dialect(dialect) {
   m_lines_before_block.reserve(m_text.size() / k_block_bytes + 1);
   std::uint32_t lines = 0;
   for (std::size_t block = 0; block <= m_text.size(); block += k_block_bytes) {
@@ -53,14 +53,14 @@ Source::Source(std::string path, std::string text, int first_line)
   }
 }
 
-Result<Source> Source::read(const std::string& path) {
+Result<Source> Source::read(const std::string& path, Dialect dialect) {
   if (const auto regular = expect_no_pipe(path); !regular) return failed(regular);
   Result<std::string> content = read_file(path);
   if (!content) return failed(content);
-  return from_text(path, std::move(*content));
+  return from_text(path, std::move(*content), 1, dialect);
 }
 
-Result<Source> Source::from_text(std::string name, std::string text, int first_line) {
+Result<Source> Source::from_text(std::string name, std::string text, int first_line, Dialect dialect) {
   std::size_t dropped = 0;
   if (text.starts_with(k_byte_order_mark)) {
     dropped = k_byte_order_mark.size();
@@ -75,10 +75,11 @@ Result<Source> Source::from_text(std::string name, std::string text, int first_l
   if (nul != std::string::npos) {
     return failed(
         FailureKind::usage, fmt::format("cannot read '{}': NUL at byte {}", name, nul + dropped + 1),
-        "SQL text cannot hold NUL: write the file as UTF-8 text, and binary values as '\\x…'::bytea",
+        fmt::format("SQL text cannot hold NUL: write the file as UTF-8 text, and binary values as {}",
+                    dialect == Dialect::postgres ? "'\\x…'::bytea" : "x'…'"),
         place(name, text, nul, first_line));
   }
-  return Source(std::move(name), std::move(text), first_line);
+  return Source(std::move(name), std::move(text), first_line, dialect);
 }
 
 Source Source::edited(std::shared_ptr<const Source> original, std::size_t begin, std::size_t end,
@@ -96,7 +97,7 @@ Source Source::edited(std::shared_ptr<const Source> original, std::size_t begin,
   }
   stretches.push_back({text.size(), at, false});
   text += whole.substr(at, end - at);
-  Source source(original->m_path, std::move(text), 1);
+  Source source(original->m_path, std::move(text), 1, original->m_dialect);
   source.m_original = std::move(original);
   source.m_stretches = std::move(stretches);
   return source;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sql/dialect.h"
 
 namespace lockkeeper::sql {
 
@@ -23,10 +24,11 @@ class Source {
  public:
   /// A usage failure, with the place, where the file cannot be read, is not UTF-8 or holds a NUL byte. Bytes
   /// in the message are counted from 1, the byte order mark with them.
-  static Result<Source> read(const std::string& path);
+  static Result<Source> read(const std::string& path, Dialect dialect = Dialect::postgres);
   /// For text that is no file of its own; `name` stands in for the path, `first_line` is where it begins in
   /// it.
-  static Result<Source> from_text(std::string name, std::string text, int first_line = 1);
+  static Result<Source> from_text(std::string name, std::string text, int first_line = 1,
+                                  Dialect dialect = Dialect::postgres);
 
   /// Bytes [begin, end) of another source with edits made (ascending, none over another): its places are
   /// those of the original.
@@ -35,6 +37,7 @@ class Source {
 
   const std::string& path() const { return m_path; }
   std::string_view text() const { return m_text; }
+  Dialect dialect() const { return m_dialect; }
   /// Line and column (in characters, both from 1) of a byte offset; CR LF is one line end.
   Location locate(std::size_t offset) const;
   bool is_edited() const { return m_original != nullptr; }
@@ -47,11 +50,12 @@ class Source {
     bool put_in = false;
   };
 
-  Source(std::string path, std::string text, int first_line);
+  Source(std::string path, std::string text, int first_line, Dialect dialect);
 
   std::string m_path;
   std::string m_text;
   int m_first_line;
+  Dialect m_dialect;
   /// How many line ends stand before each block of the text: an index of every line would outweigh a file of
   /// short lines many times over.
   std::vector<std::uint32_t> m_lines_before_block;

@@ -50,6 +50,23 @@ Walk walk_statement(std::string_view text, std::size_t begin, std::optional<std:
   return walk;
 }
 
+/// The same for SQLite, where a semicolon within parentheses ends a statement all the same.
+Walk walk_sqlite(std::string_view text, std::size_t begin) {
+  Walk walk{begin, text.size(), std::nullopt};
+  if (text[begin] == '.') walk.meta_command = begin;
+  Lexer lexer(text, begin, Dialect::sqlite);
+  TriggerBody body;
+  for (Token token = lexer.next_code(); token.kind != TokenKind::end_of_text; token = lexer.next_code()) {
+    if (token.kind == TokenKind::symbol && text[token.begin] == ';' && !body.open()) {
+      walk.end = token.begin;
+      return walk;
+    }
+    body.see(token, text);
+    walk.code_end = token.end;
+  }
+  return walk;
+}
+
 /// `\i`, `\.`, `\connect`: what stands behind the backslash, up to white space.
 std::string meta_command_at(std::string_view text, std::size_t at) {
   const std::size_t end = text.find_first_of(" \t\r\n;'\"", at);
@@ -73,8 +90,8 @@ std::string meta_command_hint(std::string_view command) {
 }
 
 /// The first token of the next statement; empty statements are passed over.
-Token next_statement(std::string_view text, std::size_t at) {
-  Lexer lexer(text, at);
+Token next_statement(std::string_view text, std::size_t at, Dialect dialect) {
+  Lexer lexer(text, at, dialect);
   Token token = lexer.next_code();
   while (token.kind == TokenKind::symbol && text[token.begin] == ';') token = lexer.next_code();
   return token;
@@ -88,23 +105,30 @@ Result<std::vector<Statement>> split_statements(const Source& source) {
 
 Result<std::vector<Statement>> split_statements(const Source& source, std::size_t begin, std::size_t end) {
   const std::string_view text = source.text().substr(0, end);
+  const Dialect dialect = source.dialect();
+  const bool sqlite = dialect == Dialect::sqlite;
   std::vector<Statement> statements;
-  ScannerCuts cuts(text);
+  ScannerCuts cuts(sqlite ? std::string_view() : text);
   Places places(source, begin);
-  for (Token first = next_statement(text, begin); first.kind != TokenKind::end_of_text;) {
-    const Walk walk = walk_statement(text, first.begin, cuts.end_of(first.begin));
+  for (Token first = next_statement(text, begin, dialect); first.kind != TokenKind::end_of_text;) {
+    const Walk walk =
+        sqlite ? walk_sqlite(text, first.begin) : walk_statement(text, first.begin, cuts.end_of(first.begin));
     if (walk.meta_command) {
       const std::string command = meta_command_at(text, *walk.meta_command);
-      return failed(FailureKind::usage,
-                    fmt::format("psql meta-command '{}' in '{}': it is not SQL", command, source.path()),
-                    meta_command_hint(command), places.at(*walk.meta_command));
+      return failed(
+          FailureKind::usage,
+          fmt::format("{} '{}' in '{}': it is not SQL",
+                      sqlite ? "command of the sqlite3 shell" : "psql meta-command", command, source.path()),
+          sqlite ? "no migration tool runs it: write it as plain SQL, or leave it out"
+                 : meta_command_hint(command),
+          places.at(*walk.meta_command));
     }
     Statement statement;
     statement.text = text.substr(first.begin, walk.code_end - first.begin);
     statement.source = &source;
     statement.offset = first.begin;
     statement.location = places.at(first.begin);
-    statement.kind = kind_of(statement.text);
+    statement.kind = kind_of(statement.text, dialect);
     std::size_t next = walk.end;
     if (statement.kind == StatementKind::copy_from_stdin && walk.end < text.size()) {
       const CopyData data = copy_data_after(text, walk.end);
@@ -113,7 +137,7 @@ Result<std::vector<Statement>> split_statements(const Source& source, std::size_
       cuts.forget();
     }
     statements.push_back(std::move(statement));
-    first = next_statement(text, next);
+    first = next_statement(text, next, dialect);
   }
   return statements;
 }

@@ -40,7 +40,9 @@ struct Statement {
 /// whole. What the scanner of that one version refuses or drops (newer number formats, nonsense) is split by
 /// our own Lexer, so that nothing of the file is lost and the server is the one to judge it. What is never
 /// closed (a quote, a parenthesis) is one statement up to the end of the file. A psql meta-command (a
-/// backslash outside of quotes) is a usage failure that names the tool.
+/// backslash outside of quotes) is a usage failure that names the tool. SQLite's are split as its shell does
+/// (src/complete.c), the bodies of triggers whole; a command of the shell (a dot where a statement begins) is
+/// such a failure too.
 Result<std::vector<Statement>> split_statements(const Source& source);
 /// The same for bytes [begin, end) of it.
 Result<std::vector<Statement>> split_statements(const Source& source, std::size_t begin, std::size_t end);

@@ -73,6 +73,44 @@ class RoutineBody {
   bool m_begin_before = false;
 };
 
+/// Follows CREATE TRIGGER of SQLite, whose body holds semicolons and ends with "; END ;". The shell follows
+/// the same words (src/complete.c).
+class TriggerBody {
+ public:
+  /// Every token of code, in order.
+  void see(const Token& token, std::string_view text) {
+    const std::string_view word = token.in(text);
+    if (token.kind == TokenKind::word) see_head(word);
+    const bool end = token.kind == TokenKind::word && is_keyword(word, "end") && m_semicolon_before;
+    m_semicolon_before = token.kind == TokenKind::symbol && word == ";";
+    m_ended = end;
+  }
+  /// Would a semicolon here belong to the body?
+  bool open() const { return m_trigger && !m_ended; }
+
+ private:
+  /// [EXPLAIN [QUERY PLAN]] CREATE [TEMP | TEMPORARY] TRIGGER
+  void see_head(std::string_view word) {
+    if (m_head_done) return;
+    if (is_keyword(word, "create")) {
+      m_create = true;
+    } else if (m_create && is_keyword(word, "trigger")) {
+      m_trigger = true;
+      m_head_done = true;
+    } else if (m_create ? !(is_keyword(word, "temp") || is_keyword(word, "temporary"))
+                        : !(is_keyword(word, "explain") || is_keyword(word, "query") ||
+                            is_keyword(word, "plan"))) {
+      m_head_done = true;
+    }
+  }
+
+  bool m_create = false;
+  bool m_trigger = false;
+  bool m_head_done = false;
+  bool m_semicolon_before = false;
+  bool m_ended = false;
+};
+
 /// The rows after COPY … FROM STDIN: from the next line to the line `\.`; `next` is where SQL goes on.
 struct CopyData {
   std::string_view rows;

@@ -132,7 +132,7 @@ std::vector<sql::Piece> pieces_between(std::string_view text, const std::string&
 }
 
 Result<sql::Script> read_atlas(const Migration& migration, record::Side) {
-  auto source = read_source(migration.up_path);
+  auto source = read_source(migration.up_path, migration.dialect);
   if (!source) return failed(source);
   const std::string_view text = (*source)->text();
   const Directives directives = directives_of(text);
@@ -195,7 +195,7 @@ Fit fits(const Folder& folder) {
 
 void take(Pairing& pairing, const Folder& folder, const Entry& entry) {
   const std::string path = folder.path_of(entry.name);
-  const auto source = read_source(path);
+  const auto source = read_source(path, folder.dialect());
   if (!source) {
     const Failure& failure = source.error();
     pairing.faults().add(failure.location ? to_string(*failure.location) : path, failure.message,

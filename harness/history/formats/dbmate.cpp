@@ -83,7 +83,7 @@ Result<Sections> find_sections(const sql::Source& source) {
 }
 
 Result<sql::Script> read_dbmate(const Migration& migration, record::Side side) {
-  auto source = read_source(migration.up_path);
+  auto source = read_source(migration.up_path, migration.dialect);
   if (!source) return failed(source);
   const std::string_view text = (*source)->text();
   const Markers markers = markers_of(text);

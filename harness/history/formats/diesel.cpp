@@ -62,7 +62,8 @@ Result<sql::Script> read_diesel(const Migration& migration, record::Side side) {
   const bool transaction =
       runs_in_transaction((fs::path(migration.up_path).parent_path() / "metadata.toml").string());
   auto part = whole_file(
-      path, transaction ? record::TransactionShape::one_transaction : record::TransactionShape::autocommit,
+      path, migration.dialect,
+      transaction ? record::TransactionShape::one_transaction : record::TransactionShape::autocommit,
       "diesel");
   if (part && !transaction && part->shape_reason.empty())
     part->shape_reason = "metadata.toml has no run_in_transaction = true";

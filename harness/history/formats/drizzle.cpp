@@ -46,7 +46,7 @@ std::vector<sql::Piece> pieces(std::string_view text) {
 }
 
 Result<sql::Script> read_drizzle(const Migration& migration, Side) {
-  auto source = read_source(migration.up_path);
+  auto source = read_source(migration.up_path, migration.dialect);
   if (!source) return failed(source);
   return script_of(
       sql::as_messages(*source, pieces((*source)->text()), record::TransactionShape::one_transaction));

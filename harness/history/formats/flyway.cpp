@@ -219,13 +219,14 @@ Result<std::shared_ptr<const sql::Source>> with_values(std::shared_ptr<const sql
       {"workingDirectory", fs::current_path(ignored).string()}};
   const auto text = with_placeholders(source->text(), source->path(), settings, built_in);
   if (!text) return failed(text);
-  auto replaced = sql::Source::from_text(source->path(), *text);
+  auto replaced = sql::Source::from_text(source->path(), *text, 1, source->dialect());
   if (!replaced) return failed(replaced);
   return std::make_shared<const sql::Source>(std::move(*replaced));
 }
 
-Result<sql::Script> read_flyway(const std::string& path, const Script& script, const Settings& settings) {
-  auto source = read_source(path);
+Result<sql::Script> read_flyway(const std::string& path, sql::Dialect dialect, const Script& script,
+                                const Settings& settings) {
+  auto source = read_source(path, dialect);
   if (!source) return failed(source);
   source = with_values(std::move(*source), script.settings, settings);
   if (!source) return failed(source);
@@ -408,9 +409,9 @@ Migration Reading::migration_of(const Script& up) {
     if (undo != undos.end() && compare(*undo, up) == 0) down = *undo;
   }
   if (!down.path.empty()) migration.down_path = down.path;
-  migration.read = [settings = m_settings, up, down](const Migration&, Side side) {
+  migration.read = [settings = m_settings, up, down](const Migration& one, Side side) {
     const Script& script = side == Side::up ? up : down;
-    return read_flyway(script.path, script, *settings);
+    return read_flyway(script.path, one.dialect, script, *settings);
   };
   return migration;
 }

@@ -25,23 +25,36 @@ std::optional<NumberedSide> parse(const std::string& file) {
 }
 
 Result<sql::Script> read_golang_migrate(const Migration& migration, record::Side side) {
-  return script_of(
-      whole_file(path_of_side(migration, side), record::TransactionShape::autocommit, "golang-migrate"));
+  return script_of(whole_file(path_of_side(migration, side), migration.dialect,
+                              migration.dialect == sql::Dialect::sqlite
+                                  ? record::TransactionShape::one_transaction
+                                  : record::TransactionShape::autocommit,
+                              "golang-migrate"));
 }
 
 constexpr std::string_view k_create =
     "CREATE TABLE IF NOT EXISTS public.schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean "
     "NOT NULL)";
 
+// database/sqlite3/sqlite3.go: ensureVersionTable
+constexpr std::string_view k_create_sqlite =
+    "CREATE TABLE IF NOT EXISTS schema_migrations (version uint64,dirty bool); CREATE UNIQUE INDEX IF NOT "
+    "EXISTS "
+    "version_unique ON schema_migrations (version)";
+
 /// A down leaves the version before it, the first one nothing.
-std::shared_ptr<const Bookkeeping> bookkeeping(const std::vector<Migration>& migrations) {
-  return books("public.schema_migrations", std::string(k_create),
-               [before = versions_before(migrations)](const Migration& migration, record::Side side) {
+std::shared_ptr<const Bookkeeping> bookkeeping(const std::vector<Migration>& migrations,
+                                               sql::Dialect dialect) {
+  const bool sqlite = dialect == sql::Dialect::sqlite;
+  const std::string table = sqlite ? "schema_migrations" : "public.schema_migrations";
+  return books(table, std::string(sqlite ? k_create_sqlite : k_create),
+               [before = versions_before(migrations), table, clear = sqlite ? "DELETE FROM" : "TRUNCATE"](
+                   const Migration& migration, record::Side side) {
                  const std::string version =
                      side == record::Side::up ? migration.version : before.at(migration.version);
-                 std::string note = "TRUNCATE public.schema_migrations";
+                 std::string note = fmt::format("{} {}", clear, table);
                  if (!version.empty())
-                   note += fmt::format("; INSERT INTO public.schema_migrations VALUES ({}, false)", version);
+                   note += fmt::format("; INSERT INTO {} VALUES ({}, false)", table, version);
                  return note;
                });
 }
@@ -71,7 +84,7 @@ Result<History> load(const Folder& folder) {
   }
   auto history = std::move(pairing).finish();
   if (!history) return history;
-  history->bookkeeping = bookkeeping(history->migrations);
+  history->bookkeeping = bookkeeping(history->migrations, folder.dialect());
   history->habits.late = Habits::Late::skipped;
   return history;
 }
@@ -79,7 +92,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"golang-migrate", "<number>_<name>.up.sql and <number>_<name>.down.sql", fits, load};
+  return {"golang-migrate", "<number>_<name>.up.sql and <number>_<name>.down.sql", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::golang_migrate

@@ -198,7 +198,7 @@ Result<sql::Source> substituted(const sql::Source& source) {
     // The line end as it is.
     result += source.text().substr(line.begin + line.text.size(), line.next - line.begin - line.text.size());
   }
-  return sql::Source::from_text(source.path(), std::move(result));
+  return sql::Source::from_text(source.path(), std::move(result), 1, source.dialect());
 }
 
 Result<Sections> find_sections(const sql::Source& source) {
@@ -208,7 +208,7 @@ Result<Sections> find_sections(const sql::Source& source) {
 }
 
 Result<sql::Script> read_goose(const Migration& migration, Side side) {
-  auto source = read_source(migration.up_path);
+  auto source = read_source(migration.up_path, migration.dialect);
   if (!source) return failed(source);
   auto parsed = Parser(**source).parse();
   if (!parsed) return failed(parsed);

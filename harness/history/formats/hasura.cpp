@@ -48,8 +48,8 @@ std::string config_above(const Folder& folder) {
 }
 
 Result<sql::Script> read_hasura(const Migration& migration, record::Side side) {
-  return script_of(
-      whole_file(path_of_side(migration, side), record::TransactionShape::one_transaction, "hasura"));
+  return script_of(whole_file(path_of_side(migration, side), migration.dialect,
+                              record::TransactionShape::one_transaction, "hasura"));
 }
 
 Result<void> take_folder(Pairing& pairing, const Folder& folder, const Entry& entry) {

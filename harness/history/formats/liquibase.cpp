@@ -504,7 +504,7 @@ void Reading::take_formatted(const std::string& path, FormattedChangeSet& format
 }
 
 Result<void> Reading::take_sql(const std::string& path) {
-  const auto source = read_source(path);
+  const auto source = read_source(path, sql::Dialect::postgres);
   if (!source) {
     m_faults.add(path, source.error().message, source.error().hint);
     return {};

@@ -37,8 +37,8 @@ std::optional<Named> parse(const Entry& entry) {
 }
 
 Result<sql::Script> read_maragudk(const Migration& migration, record::Side side) {
-  return script_of(whole_file(path_of_side(migration, side), record::TransactionShape::one_transaction,
-                              "maragudk/migrate"));
+  return script_of(whole_file(path_of_side(migration, side), migration.dialect,
+                              record::TransactionShape::one_transaction, "maragudk/migrate"));
 }
 
 std::shared_ptr<const Bookkeeping> bookkeeping(const std::vector<Migration>& migrations) {

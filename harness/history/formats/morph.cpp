@@ -20,8 +20,8 @@ Result<sql::Script> read_morph(const Migration& migration, record::Side side) {
   const std::string& path = path_of_side(migration, side);
   const bool alone = begins_with(path, k_nontransactional);
   auto part = whole_file(
-      path, alone ? record::TransactionShape::autocommit : record::TransactionShape::one_transaction,
-      "morph");
+      path, migration.dialect,
+      alone ? record::TransactionShape::autocommit : record::TransactionShape::one_transaction, "morph");
   if (part && alone && part->shape_reason.empty()) part->shape_reason = "-- morph:nontransactional at 1:1";
   return script_of(std::move(part));
 }

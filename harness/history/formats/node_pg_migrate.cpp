@@ -83,7 +83,7 @@ Sides sides_of(std::string_view text) {
 }
 
 Result<sql::Script> read_side(const Migration& migration, Side side) {
-  auto source = read_source(migration.up_path);
+  auto source = read_source(migration.up_path, migration.dialect);
   if (!source) return failed(source);
   const Sides sides = sides_of((*source)->text());
   if (side == Side::down && !sides.down) return sql::Script{};

@@ -1,10 +1,10 @@
 #include "history/formats/plain.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <optional>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -20,32 +20,62 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view k_up = ".up.sql";
 constexpr std::string_view k_down = ".down.sql";
-constexpr std::array<std::string_view, 3> k_our_dialects = {".postgres", ".postgresql", ".pg"};
-constexpr std::array<std::string_view, 9> k_other_dialects = {".mysql",   ".mariadb",   ".sqlite",
-                                                              ".sqlite3", ".cockroach", ".cockroachdb",
-                                                              ".mssql",   ".sqlserver", ".oracle"};
+using Names = std::vector<std::string_view>;
+
+/// How names of files say which dialect they are for.
+const Names& names_of(sql::Dialect dialect) {
+  static const Names k_postgres = {".postgres", ".postgresql", ".pg"};
+  static const Names k_sqlite = {".sqlite", ".sqlite3"};
+  return dialect == sql::Dialect::sqlite ? k_sqlite : k_postgres;
+}
+
+const Names& names_of_others() {
+  static const Names k_others = {".mysql", ".mariadb",   ".cockroach", ".cockroachdb",
+                                 ".mssql", ".sqlserver", ".oracle"};
+  return k_others;
+}
 
 bool is_side(const Entry& entry) {
   return !entry.is_directory && !is_hidden(entry.name) &&
          (entry.name.ends_with(k_up) || entry.name.ends_with(k_down));
 }
 
-template <std::size_t n>
-std::optional<std::string_view> dialect_of(std::string_view stem,
-                                           const std::array<std::string_view, n>& dialects) {
-  for (const std::string_view dialect : dialects) {
-    if (stem.ends_with(dialect)) return dialect;
+/// The one of these that a name ends in.
+std::optional<std::string_view> ending_of(std::string_view stem, const Names& names) {
+  for (const std::string_view name : names) {
+    if (stem.ends_with(name)) return name;
   }
   return std::nullopt;
 }
 
-SideFile plain_side(std::string_view stem, std::string file) {
-  const auto dialect = dialect_of(stem, k_our_dialects);
-  if (dialect) stem.remove_suffix(dialect->size());
+std::optional<std::string_view> foreign_ending(std::string_view stem, sql::Dialect ours) {
+  const bool sqlite = ours == sql::Dialect::sqlite;
+  const auto other = ending_of(stem, names_of(sqlite ? sql::Dialect::postgres : sql::Dialect::sqlite));
+  return other ? other : ending_of(stem, names_of_others());
+}
+
+std::string_view stem_of(std::string_view file) {
+  return file.substr(0, file.size() - (file.ends_with(k_up) ? k_up : k_down).size());
+}
+
+SideFile plain_side(std::string_view stem, std::string file, sql::Dialect dialect) {
+  const auto ending = ending_of(stem, names_of(dialect));
+  if (ending) stem.remove_suffix(ending->size());
   SideFile side = side_file(stem, std::move(file));
-  side.preferred = dialect.has_value();
-  side.preferred_because = "is the one for PostgreSQL";
+  side.preferred = ending.has_value();
+  side.preferred_because = fmt::format("is the one for {}", to_string(dialect));
   return side;
+}
+
+/// SQLite where files are named for it and none is for PostgreSQL or for whichever.
+std::optional<sql::Dialect> dialect_said(const Folder& folder) {
+  bool any = false;
+  for (const Entry& entry : folder.entries()) {
+    if (!is_side(entry) || ending_of(stem_of(entry.name), names_of_others())) continue;
+    if (!ending_of(stem_of(entry.name), names_of(sql::Dialect::sqlite))) return std::nullopt;
+    any = true;
+  }
+  return any ? std::optional(sql::Dialect::sqlite) : std::nullopt;
 }
 
 std::string reason(const sql::Statement& statement) {
@@ -74,7 +104,7 @@ void decide_shape(sql::Part& part) {
 }
 
 Result<sql::Script> read_plain(const Migration& migration, record::Side side) {
-  auto source = read_source(side == record::Side::up ? migration.up_path : *migration.down_path);
+  auto source = read_source(path_of_side(migration, side), migration.dialect);
   if (!source) return failed(source);
   auto part =
       sql::statement_by_statement(*source, sql::all_of(**source), record::TransactionShape::one_transaction);
@@ -126,7 +156,7 @@ Fit plain_fits(const Folder& folder) {
   const auto& entries = folder.entries();
   const auto side = std::find_if(entries.begin(), entries.end(), is_side);
   if (side == entries.end()) return {};
-  return {Fit::How::possible, fmt::format("'{}'", side->name)};
+  return {Fit::How::possible, fmt::format("'{}'", side->name), dialect_said(folder)};
 }
 
 Result<History> load_plain(const Folder& folder) {
@@ -137,13 +167,12 @@ Result<History> load_plain(const Folder& folder) {
       continue;
     }
     const bool up = entry.name.ends_with(k_up);
-    const std::string_view stem =
-        std::string_view(entry.name).substr(0, entry.name.size() - (up ? k_up : k_down).size());
-    if (const auto dialect = dialect_of(stem, k_other_dialects)) {
-      pairing.leave(entry, fmt::format("for another dialect, {}", dialect->substr(1)));
+    const std::string_view stem = stem_of(entry.name);
+    if (const auto foreign = foreign_ending(stem, folder.dialect())) {
+      pairing.leave(entry, fmt::format("for another dialect, {}", foreign->substr(1)));
       continue;
     }
-    SideFile side = plain_side(stem, entry.name);
+    SideFile side = plain_side(stem, entry.name, folder.dialect());
     if (side.version.empty()) {
       pairing.leave(entry, "no version before the first '_'");
       continue;
@@ -183,12 +212,12 @@ Result<History> load_plain_folders(const Folder& folder) {
 }  // namespace
 
 Format files() {
-  return {"plain", "<version>_<name>.up.sql and <version>_<name>.down.sql", plain_fits, load_plain};
+  return {"plain", "<version>_<name>.up.sql and <version>_<name>.down.sql", plain_fits, load_plain, true};
 }
 
 Format folders() {
   return {"plain-folders", "<version>_<name>/up.sql and <version>_<name>/down.sql", plain_folders_fits,
-          load_plain_folders};
+          load_plain_folders, true};
 }
 
 }  // namespace lockkeeper::history::formats::plain

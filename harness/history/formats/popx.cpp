@@ -67,10 +67,10 @@ std::string group_of(const std::string& version) {
 
 using Steps = std::map<std::string, Step>;  ///< by version
 
-Result<sql::Part> part_of(const std::string& path, bool autocommit) {
+Result<sql::Part> part_of(const std::string& path, sql::Dialect dialect, bool autocommit) {
   auto part = whole_file(
-      path, autocommit ? record::TransactionShape::autocommit : record::TransactionShape::one_transaction,
-      "popx");
+      path, dialect,
+      autocommit ? record::TransactionShape::autocommit : record::TransactionShape::one_transaction, "popx");
   if (!part) return part;
   const sql::Source& source = *part->sources.front();
   if (const std::size_t at = source.text().find("{{"); at != std::string_view::npos) {
@@ -88,10 +88,10 @@ struct Files {
   std::vector<std::pair<std::string, bool>> down;
 };
 
-Result<sql::Script> read_popx(const Files& files, Side side) {
+Result<sql::Script> read_popx(const Files& files, sql::Dialect dialect, Side side) {
   sql::Script script;
   for (const auto& [path, autocommit] : side == Side::up ? files.up : files.down) {
-    auto part = part_of(path, autocommit);
+    auto part = part_of(path, dialect, autocommit);
     if (!part) return failed(part);
     script.parts.push_back(std::move(*part));
   }
@@ -181,7 +181,9 @@ Migration Reader::migration(const std::string& group, const std::vector<const St
     if (up != steps.front()) migration.further_files.push_back(m_folder.path_of(up->file));
   }
   migration.down_path = files.down.front().first;
-  migration.read = [files = std::move(files)](const Migration&, Side side) { return read_popx(files, side); };
+  migration.read = [files = std::move(files)](const Migration& one, Side side) {
+    return read_popx(files, one.dialect, side);
+  };
   return migration;
 }
 

@@ -49,14 +49,14 @@ std::string provider_of(std::string_view text) {
 }
 
 Result<sql::Script> read_whole(const Migration& migration, Side side) {
-  auto source = read_source(side == Side::up ? migration.up_path : *migration.down_path);
+  auto source = read_source(path_of_side(migration, side), migration.dialect);
   if (!source) return failed(source);
   return script_of(
       sql::as_one_message(*source, sql::all_of(**source), record::TransactionShape::autocommit, "Prisma"));
 }
 
 Result<sql::Script> read_for_cockroach(const Migration& migration, Side side) {
-  auto source = read_source(side == Side::up ? migration.up_path : *migration.down_path);
+  auto source = read_source(path_of_side(migration, side), migration.dialect);
   if (!source) return failed(source);
   auto part =
       sql::statement_by_statement(*source, sql::all_of(**source), record::TransactionShape::autocommit);
@@ -64,47 +64,68 @@ Result<sql::Script> read_for_cockroach(const Migration& migration, Side side) {
   return script_of(std::move(part));
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping() {
-  // Without its schema, as Prisma writes it: a script that empties the search path fails here as it does
-  // there.
-  return books(
-      "public._prisma_migrations",
-      "CREATE TABLE IF NOT EXISTS public._prisma_migrations (id varchar(36) PRIMARY KEY NOT NULL, checksum "
-      "varchar(64) NOT NULL, finished_at timestamptz, migration_name varchar(255) NOT NULL, logs text, "
-      "rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count "
-      "integer "
-      "NOT NULL DEFAULT 0)",
-      [](const Migration& migration, Side side) {
-        const std::string name = literal(fs::path(migration.up_path).parent_path().filename().string());
-        if (side == Side::up) {
-          return fmt::format(
-              "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, "
-              "applied_steps_count) VALUES (gen_random_uuid()::text, '', {}, now(), 1)",
-              name);
-        }
-        return fmt::format(
-            "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = {} AND "
-            "rolled_back_at IS NULL",
-            name);
-      });
+/// What Prisma writes down, in the words of the engine.
+struct Words {
+  std::string_view table;
+  std::string_view create;
+  std::string_view id;
+  std::string_view now;
+};
+
+// Without its schema, as Prisma writes it: a script that empties the search path fails here as it does there.
+constexpr Words k_postgres_words = {
+    "public._prisma_migrations",
+    "CREATE TABLE IF NOT EXISTS public._prisma_migrations (id varchar(36) PRIMARY KEY NOT NULL, checksum "
+    "varchar(64) NOT NULL, finished_at timestamptz, migration_name varchar(255) NOT NULL, logs text, "
+    "rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer "
+    "NOT NULL DEFAULT 0)",
+    "gen_random_uuid()::text", "now()"};
+
+// schema-engine/connectors/sql-schema-connector/src/flavour/sqlite: create_migrations_table
+constexpr Words k_sqlite_words = {"_prisma_migrations",
+                                  "CREATE TABLE IF NOT EXISTS \"_prisma_migrations\" (\"id\" TEXT PRIMARY "
+                                  "KEY NOT NULL, \"checksum\" TEXT NOT "
+                                  "NULL, \"finished_at\" DATETIME, \"migration_name\" TEXT NOT NULL, "
+                                  "\"logs\" TEXT, \"rolled_back_at\" DATETIME, "
+                                  "\"started_at\" DATETIME NOT NULL DEFAULT current_timestamp, "
+                                  "\"applied_steps_count\" INTEGER UNSIGNED NOT NULL "
+                                  "DEFAULT 0)",
+                                  "lower(hex(randomblob(16)))", "current_timestamp"};
+
+std::shared_ptr<const Bookkeeping> bookkeeping(const Words& words) {
+  return books(std::string(words.table), std::string(words.create),
+               [id = words.id, now = words.now](const Migration& migration, Side side) {
+                 const std::string name =
+                     literal(fs::path(migration.up_path).parent_path().filename().string());
+                 if (side == Side::up) {
+                   return fmt::format(
+                       "INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, "
+                       "applied_steps_count) VALUES ({}, '', {}, {}, 1)",
+                       id, name, now);
+                 }
+                 return fmt::format(
+                     "UPDATE _prisma_migrations SET rolled_back_at = {} WHERE migration_name = {} AND "
+                     "rolled_back_at IS NULL",
+                     now, name);
+               });
 }
 
 /// A usage failure where the history is for another engine.
 Result<std::string> checked_provider(const Folder& folder) {
   const std::string path = folder.path_of(k_lock);
-  if (!is_file(path)) return std::string("postgresql");
+  if (!is_file(path)) return std::string(folder.dialect() == sql::Dialect::sqlite ? "sqlite" : "postgresql");
   const auto text = read_file(path);
   if (!text) return failed(text);
   const std::string provider = provider_of(*text);
-  if (provider == "postgresql" || provider == "cockroachdb") return provider;
+  if (provider == "postgresql" || provider == "cockroachdb" || provider == "sqlite") return provider;
   if (provider.empty()) {
     return failed(FailureKind::usage, fmt::format("Prisma refuses '{}': it names no provider", path),
                   "write: provider = \"postgresql\"", Location{path, 0, 0});
   }
   return failed(FailureKind::usage,
-                fmt::format("'{}': the provider is {}, and migrations are rehearsed on PostgreSQL", path,
-                            abridged(provider, 40)),
-                "name a folder whose migrations are for PostgreSQL", Location{path, 0, 0});
+                fmt::format("'{}': the provider is {}, and migrations are rehearsed on PostgreSQL and SQLite",
+                            path, abridged(provider, 40)),
+                "name a folder whose migrations are for one of these", Location{path, 0, 0});
 }
 
 Migration migration_of(const Folder& folder, const Entry& entry, bool cockroach) {
@@ -140,11 +161,17 @@ void tell_apart(std::vector<Migration>& migrations) {
   }
 }
 
+std::optional<sql::Dialect> dialect_said(const Folder& folder) {
+  const std::string provider = provider_of(first_bytes(folder.path_of(k_lock), 4096));
+  if (provider.empty()) return std::nullopt;
+  return provider == "sqlite" ? sql::Dialect::sqlite : sql::Dialect::postgres;
+}
+
 Fit fits(const Folder& folder) {
   const auto& entries = folder.entries();
   const auto first = std::find_if(entries.begin(), entries.end(),
                                   [&](const Entry& entry) { return is_migration(folder, entry); });
-  if (folder.has(k_lock)) return {Fit::How::sure, std::string(k_lock)};
+  if (folder.has(k_lock)) return {Fit::How::sure, std::string(k_lock), dialect_said(folder)};
   // drizzle-kit has the same folders with a snapshot in each.
   if (first == entries.end() || is_file(fs::path(folder.path_of(first->name)) / "snapshot.json")) return {};
   return {Fit::How::possible, fmt::format("'{}/{}'", first->name, k_script)};
@@ -185,14 +212,17 @@ Result<History> load(const Folder& folder) {
       "prisma migrate deploy does not notice: databases that have it keep what it was; migrate dev asks to "
       "reset "
       "them";
-  history.bookkeeping = bookkeeping();
+  const bool sqlite = *provider == "sqlite";
+  history.bookkeeping = bookkeeping(sqlite ? k_sqlite_words : k_postgres_words);
+  // Its SQLite is compiled so (libsqlite3-sys, build.rs: SQLITE_DEFAULT_FOREIGN_KEYS=1).
+  if (sqlite) history.session_settings["foreign_keys"] = "on";
   return history;
 }
 
 }  // namespace
 
 Format format() {
-  return {"prisma", "<time>_<name>/migration.sql beside migration_lock.toml", fits, load};
+  return {"prisma", "<time>_<name>/migration.sql beside migration_lock.toml", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::prisma

@@ -55,12 +55,12 @@ TEST_F(PrismaTest, a_folder_without_its_script_is_refused) {
 }
 
 TEST_F(PrismaTest, another_engine_is_said) {
-  provider("sqlite");
+  provider("mysql");
   write("1_a/migration.sql");
   EXPECT_EQ(
       failure(),
-      "DIR/migration_lock.toml: error: 'DIR/migration_lock.toml': the provider is sqlite, and migrations are "
-      "rehearsed on PostgreSQL\nhint: name a folder whose migrations are for PostgreSQL");
+      "DIR/migration_lock.toml: error: 'DIR/migration_lock.toml': the provider is mysql, and migrations are "
+      "rehearsed on PostgreSQL and SQLite\nhint: name a folder whose migrations are for one of these");
   provider("cockroachdb");
   EXPECT_EQ(loaded().migrations[0].up()->parts[0].shape, TransactionShape::autocommit);
   write("migration_lock.toml", "");

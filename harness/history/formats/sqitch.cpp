@@ -199,7 +199,7 @@ void Loader::take(std::size_t index) {
   migration.read = [root = m_project.root, of_up = variables(Side::up), of_down = variables(Side::down)](
                        const Migration& of, Side side) -> Result<sql::Script> {
     const bool up = side == Side::up;
-    auto source = read_source(up ? of.up_path : of.down_path.value_or(""));
+    auto source = read_source(up ? of.up_path : of.down_path.value_or(""), of.dialect);
     if (!source) return failed(source);
     return script_of(sql::psql_script(std::move(*source), {up ? of_up : of_down, root}));
   };

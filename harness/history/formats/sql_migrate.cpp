@@ -141,7 +141,7 @@ Result<Sections> find_sections(const sql::Source& source) {
 }
 
 Result<sql::Script> read_sql_migrate(const Migration& migration, Side side) {
-  auto source = read_source(migration.up_path);
+  auto source = read_source(migration.up_path, migration.dialect);
   if (!source) return failed(source);
   Parser parser(**source);
   if (const auto parsed = parser.parse(); !parsed) return failed(parsed);

@@ -52,7 +52,8 @@ Result<sql::Script> read_sqlx(const Migration& migration, record::Side side) {
   const std::string& path = path_of_side(migration, side);
   const bool alone = begins_with(path, k_no_transaction);
   auto part = whole_file(
-      path, alone ? record::TransactionShape::autocommit : record::TransactionShape::one_transaction, "sqlx");
+      path, migration.dialect,
+      alone ? record::TransactionShape::autocommit : record::TransactionShape::one_transaction, "sqlx");
   if (part && alone && part->shape_reason.empty()) part->shape_reason = "-- no-transaction at 1:1";
   return script_of(std::move(part));
 }

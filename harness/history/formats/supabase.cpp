@@ -35,7 +35,7 @@ constexpr const char* k_pipeline =
 /// What refuses a transaction may be the first of a pipeline, which the server then begins anew behind it
 /// (src/backend/access/transam/xact.c: PreventInTransactionBlock); further on it is refused.
 Result<sql::Script> read_supabase(const Migration& migration, record::Side) {
-  auto source = read_source(migration.up_path);
+  auto source = read_source(migration.up_path, migration.dialect);
   if (!source) return failed(source);
   auto part =
       sql::statement_by_statement(*source, sql::all_of(**source), record::TransactionShape::one_transaction);

@@ -77,7 +77,7 @@ Result<Sections> find_sections(const sql::Source& source) {
 }
 
 Result<sql::Script> read_tern(const Migration& migration, Side side) {
-  auto source = read_source(migration.up_path);
+  auto source = read_source(migration.up_path, migration.dialect);
   if (!source) return failed(source);
   const std::string_view text = (*source)->text();
   const sql::Piece piece = side == Side::up ? up_of(text) : down_of(text);
