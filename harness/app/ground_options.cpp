@@ -1,8 +1,11 @@
 #include "app/ground_options.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "engine/sqlite/sqlite.h"
 
 namespace lockkeeper::app {
 
@@ -74,6 +77,26 @@ Result<Binaries> choose_binaries(const ServerOptions& options, std::optional<int
                        : "no PostgreSQL server binaries found",
                 wanted ? fmt::format("install postgresql-{}, or name a directory with --pg-bin", *wanted)
                        : "install the package postgresql, or name a directory with --pg-bin");
+}
+
+Result<std::unique_ptr<engine::Engine>> make_file_engine(const ServerOptions& options,
+                                                         const scenario::Scenario& scenario,
+                                                         const history::History& history,
+                                                         const RunPlaces& places) {
+  if (!options.server_url.empty() || options.pg_bin || options.pg_version) {
+    return failed(FailureKind::usage,
+                  fmt::format("the migrations of '{}' are for SQLite, which has no server", scenario.name),
+                  "leave --server, --pg-bin and --pg-version out, or say --engine postgres");
+  }
+  engine::sqlite::FileOptions files;
+  files.run_directory = places.run_directory;
+  for (const auto& setting : history.session_settings) {
+    const auto says =
+        std::ranges::find(scenario.pragmas, setting.first, &std::pair<std::string, std::string>::first);
+    if (says == scenario.pragmas.end()) files.pragmas.emplace_back(setting);
+  }
+  files.pragmas.insert(files.pragmas.end(), scenario.pragmas.begin(), scenario.pragmas.end());
+  return engine::sqlite::files(std::move(files));
 }
 
 Result<std::unique_ptr<engine::Engine>> make_engine(const ServerOptions& options, std::optional<int> major,

@@ -9,6 +9,8 @@
 #include "app/options.h"
 #include "engine/engine.h"
 #include "engine/postgres/postgres.h"
+#include "history/history.h"
+#include "scenario/scenario.h"
 #include "snapshot/store.h"
 
 namespace lockkeeper::app {
@@ -37,6 +39,12 @@ struct RunPlaces {
   std::filesystem::path memory_directory;
   std::filesystem::path versions;  ///< empty: none
 };
+
+/// The same on files of SQLite's: what its tool sets in a session, and what the scenario says instead.
+Result<std::unique_ptr<engine::Engine>> make_file_engine(const ServerOptions& options,
+                                                         const scenario::Scenario& scenario,
+                                                         const history::History& history,
+                                                         const RunPlaces& places);
 
 /// An engine for one run.
 Result<std::unique_ptr<engine::Engine>> make_engine(const ServerOptions& options, std::optional<int> major,

@@ -35,6 +35,7 @@ struct Confinement {
 
 constexpr std::array k_confinements{
     Confinement{R"(pqxx(/.*)?)", "engine/postgres/"},
+    Confinement{R"(sqlite3(ext)?\.h)", "engine/sqlite/"},
     Confinement{R"((libpq-fe|libpq-events|pg_config.*|postgres_ext)\.h|(libpq|postgresql)/.*)",
                 "engine/postgres/"},
     Confinement{R"(yaml-cpp/.*)", "scenario/"},

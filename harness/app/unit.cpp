@@ -76,10 +76,11 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, 
   const bool may = memory == Memory::yes && !context.options.has("keep");
   const auto in_memory = may ? memory_run_directory() : std::optional<RunDirectory>();
   const bool cached = !context.options.has("no-cache");
-  const auto engine =
-      make_engine(context.servers, unit.version,
-                  {directory->path(), in_memory ? in_memory->path() : std::filesystem::path(),
-                   cached ? context.store->directory() / "versions" : std::filesystem::path()});
+  const RunPlaces places{directory->path(), in_memory ? in_memory->path() : std::filesystem::path(),
+                         cached ? context.store->directory() / "versions" : std::filesystem::path()};
+  const auto engine = history->dialect == sql::Dialect::sqlite
+                          ? make_file_engine(context.servers, unit.scenario, *history, places)
+                          : make_engine(context.servers, unit.version, places);
   if (!engine) return failed(engine);
   rehearsal::Options options;
   options.statement_timeout = std::chrono::seconds(context.options.values["timeout"].as<int>());

@@ -122,6 +122,9 @@ class Instance {
   virtual Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched,
                                                                        const Step& step) = 0;
 
+  /// Changes with any byte of the database; none where it cannot be told (a server writes at all times).
+  virtual Result<std::optional<std::string>> digest_of_bytes() { return std::optional<std::string>(); }
+
   /// A query in a transaction that is rolled back.
   virtual Result<Answer> try_query(const QueryRequest& request) = 0;
 

@@ -102,7 +102,8 @@ fs::path Ground::fresh_directory(const std::string& name) {
 }
 
 std::string Ground::describe() const {
-  return fmt::format("postgres {} · {} · {} · {} applied", m_engine.server().version, m_scenario.name,
+  return fmt::format("{} {} · {} · {} · {} applied", m_engine.server().engine, m_engine.server().version,
+                     m_scenario.name,
                      counted(static_cast<std::int64_t>(m_scenario.fixtures.size()), "fixture"),
                      counted(static_cast<std::int64_t>(m_trial.first), "migration"));
 }
@@ -153,7 +154,8 @@ Result<engine::Image> Ground::empty_image() {
   const auto image = m_engine.make_empty(*draft, m_scenario.database);
   if (!image) return failed(image);
   const auto entry = m_options.store->publish(
-      key, image->directory, fmt::format("postgres {} · empty", m_engine.server().version), "");
+      key, image->directory,
+      fmt::format("{} {} · empty", m_engine.server().engine, m_engine.server().version), "");
   if (!entry) return failed(entry);
   return engine::Image{entry->directory, m_scenario.database};
 }

@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "engine/postgres/connection.h"
-#include "engine/postgres/decompress.h"
+#include "engine/decompress.h"
 
 namespace lockkeeper::engine::postgres {
 

@@ -8,6 +8,7 @@
 #include <pqxx/pqxx>
 
 #include "base/text.h"
+#include "engine/comparison.h"
 #include "engine/postgres/connection.h"
 
 namespace lockkeeper::engine::postgres {
@@ -36,29 +37,6 @@ record::SqlError error_of(const pqxx::sql_error& error) {
     if (text.starts_with(severity)) text = trimmed(std::string_view(text).substr(severity.size()));
   }
   return {error.sqlstate(), text, "", "", ""};
-}
-
-/// Collects "nullable is yes" and the like; `held` as long as each piece is as wanted.
-class Comparison {
- public:
-  void expect(std::string_view what, const std::optional<std::string>& wanted, const std::string& found) {
-    if (!wanted) return;
-    m_found.push_back(fmt::format("{} is {}", what, found.empty() ? "none" : found));
-    if (*wanted != found) m_held.held = false;
-  }
-  Held result() {
-    m_held.found = m_found.empty() ? "is there" : join(m_found, ", ");
-    return m_held;
-  }
-
- private:
-  Held m_held{true, "", ""};
-  std::vector<std::string> m_found;
-};
-
-std::optional<std::string> as_text(const std::optional<bool>& value) {
-  if (!value) return std::nullopt;
-  return *value ? "true" : "false";
 }
 
 std::string deletion_rule(const std::string& code) {
@@ -202,7 +180,7 @@ Result<Held> Probe::check_column(const std::string& column, const std::optional<
         "{1} IN (n.nspname || '.' || c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname)))",
         work.quote(name), work.quote(table))));
     if (rows.empty() || !exists) {
-      held = {rows.empty() != exists, rows.empty() ? "there is no such column" : "is there", ""};
+      held = held_by_being(!rows.empty(), exists, "column");
       return;
     }
     Comparison comparison;
@@ -228,7 +206,7 @@ Result<Held> Probe::check_constraint(const std::string& constraint,
         "n.nspname || '.' || t.relname || '.' || c.conname) ORDER BY c.oid",
         work.quote(constraint))));
     if (rows.empty() || !exists) {
-      held = {rows.empty() != exists, rows.empty() ? "there is no such constraint" : "is there", ""};
+      held = held_by_being(!rows.empty(), exists, "constraint");
       return;
     }
     Comparison comparison;
@@ -257,7 +235,7 @@ Result<Held> Probe::check_index(const std::string& index, const std::vector<std:
         "WHERE {0} IN (c.relname, quote_ident(c.relname), n.nspname || '.' || c.relname) ORDER BY c.oid",
         work.quote(index))));
     if (rows.empty() || !exists) {
-      held = {rows.empty() != exists, rows.empty() ? "there is no such index" : "is there", ""};
+      held = held_by_being(!rows.empty(), exists, "index");
       return;
     }
     Comparison comparison;

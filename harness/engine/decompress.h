@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace lockkeeper::engine::postgres {
+namespace lockkeeper::engine {
 
 /// A file's content as a stream, uncompressed where it begins as gzip or zstd do, whatever its name. A
 /// compressed file that is cut off or damaged is a failure, when its end is reached.
@@ -24,4 +24,4 @@ class FileStream {
 /// The first bytes of the content (fewer where it is shorter).
 Result<std::string> head_of(const std::filesystem::path& path, std::size_t size);
 
-}  // namespace lockkeeper::engine::postgres
+}  // namespace lockkeeper::engine

@@ -1,4 +1,4 @@
-#include "engine/postgres/decompress.h"
+#include "engine/decompress.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,7 +13,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-namespace lockkeeper::engine::postgres {
+namespace lockkeeper::engine {
 
 namespace {
 
@@ -175,4 +175,4 @@ Result<std::string> head_of(const std::filesystem::path& path, std::size_t size)
   return head;
 }
 
-}  // namespace lockkeeper::engine::postgres
+}  // namespace lockkeeper::engine

@@ -1,0 +1,329 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <set>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/run_directory.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "engine/sqlite/database.h"
+#include "engine/sqlite/fixture.h"
+#include "engine/sqlite/probe.h"
+#include "engine/sqlite/schema_text.h"
+#include "engine/sqlite/side_runner.h"
+#include "engine/sqlite/sqlite.h"
+#include "engine/sqlite/state_reader.h"
+#include "engine/tool_process.h"
+
+namespace lockkeeper::engine::sqlite {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds k_tool_lets_go{2000};
+
+/// What a file is made with and keeps; the others are a session's.
+bool is_of_the_file(const std::string& pragma) {
+  constexpr std::array<std::string_view, 5> k_names = {"application_id", "auto_vacuum", "encoding",
+                                                       "page_size", "user_version"};
+  return std::ranges::find(k_names, pragma) != k_names.end();
+}
+
+/// Nobody's rows are lost with a file of ours, so nothing waits for the disk where the scenario does not say.
+Pragmas session_settings_of(const Pragmas& given) {
+  Pragmas settings;
+  const auto says = [&](std::string_view name) {
+    return std::ranges::any_of(given, [&](const auto& pragma) { return pragma.first == name; });
+  };
+  if (!says("synchronous")) settings.emplace_back("synchronous", "off");
+  for (const auto& pragma : given) {
+    if (!is_of_the_file(pragma.first)) settings.push_back(pragma);
+  }
+  return settings;
+}
+
+/// A database in a directory of its own, removed with the object.
+class FileInstance : public Instance {
+ public:
+  FileInstance(record::ServerInfo info, fs::path directory, const std::string& database, Pragmas settings,
+               fs::path run_directory, Database reader)
+      : m_info(std::move(info)),
+        m_directory(std::move(directory)),
+        m_file(m_directory / (database + ".db")),
+        m_settings(std::move(settings)),
+        m_run_directory(std::move(run_directory)),
+        m_reader(std::make_unique<Database>(std::move(reader))),
+        m_sides(m_file, m_settings) {}
+  ~FileInstance() override {
+    m_reader.reset();
+    // What stays behind lies in the run's directory, whose owner removes it and reports what it cannot.
+    if (!m_kept) static_cast<void>(remove_tree(m_directory));
+  }
+  FileInstance(const FileInstance&) = delete;
+  FileInstance& operator=(const FileInstance&) = delete;
+
+  const record::ServerInfo& server() const override { return m_info; }
+  void set_scale(int scale) override { m_scale = scale; }
+  void set_apart(const std::vector<std::string>& tables) override {
+    m_apart = {tables.begin(), tables.end()};
+  }
+
+  Result<void> load_fixture(const std::string& path, const std::string& table) override {
+    auto session = open_session();
+    return session ? sqlite::load_fixture(*session, path, table, m_scale, m_directory)
+                   : Result<void>(failed(session));
+  }
+  Result<void> execute(const std::string& sql, const Location& location) override {
+    auto session = open_session();
+    if (!session) return failed(session);
+    const auto error = session->execute(sql);
+    if (!error) return {};
+    return failed(FailureKind::usage,
+                  fmt::format("cannot run '{}': {} ({})", abridged(sql), error->message, error->sqlstate), {},
+                  location.file.empty() ? std::nullopt : std::optional(location));
+  }
+  Result<void> analyze() override {
+    auto session = open_session();
+    if (!session) return failed(session);
+    const auto error = session->execute("ANALYZE");
+    return error ? Result<void>(tl::unexpected<Failure>(session->failure(*error))) : Result<void>();
+  }
+
+  Result<SideOutcome> run_side(const SideRequest& request) override {
+    return m_sides.run(request, m_lineage);
+  }
+  Result<SideOutcome> run_tool(const ToolRequest& request) override;
+  Result<std::vector<record::SettingChange>> leaked_settings() override { return m_sides.leaked_settings(); }
+
+  Result<State> read_state(const State* previous, const Touched& touched, const Since&) override {
+    return sqlite::read_state(*m_reader, m_lineage, m_apart, previous, touched);
+  }
+  Result<void> restore_sequences(const State& state) override {
+    return sqlite::restore_sequences(*m_reader, state);
+  }
+  Result<std::optional<record::DataDifference>> compare_rows(Instance& base,
+                                                             const std::string& table) override {
+    const auto* before = dynamic_cast<FileInstance*>(&base);
+    if (before == nullptr) {
+      return failed(FailureKind::environment,
+                    fmt::format("cannot compare the rows of '{}': the base is no file of SQLite", table));
+    }
+    return sqlite::compare_rows(before->m_file, m_file, table);
+  }
+  Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched, const Step&) override {
+    if (!touched.everything && touched.tables.empty()) return std::vector<record::SchemaFact>();
+    return find_violations(*m_reader, m_apart);
+  }
+  Result<std::optional<std::string>> digest_of_bytes() override;
+
+  Result<Answer> try_query(const QueryRequest& request) override {
+    auto session = open_session();
+    return session ? sqlite::try_query(*session, request) : Result<Answer>(failed(session));
+  }
+  Result<Held> check_column(const std::string& column, const std::optional<bool>& nullable,
+                            const std::optional<std::string>& type,
+                            const std::optional<std::string>& default_value, bool exists) override {
+    return sqlite::check_column(*m_reader, column, nullable, type, default_value, exists);
+  }
+  Result<Held> check_constraint(const std::string& constraint, const std::optional<std::string>& on_delete,
+                                const std::optional<std::string>& on_update,
+                                const std::optional<bool>& validated, bool exists) override {
+    return sqlite::check_constraint(*m_reader, constraint, on_delete, on_update, validated, exists);
+  }
+  Result<Held> check_index(const std::string& index, const std::vector<std::string>& columns,
+                           const std::optional<bool>& unique, const std::optional<bool>& valid,
+                           bool exists) override {
+    return sqlite::check_index(*m_reader, index, columns, unique, valid, exists);
+  }
+  Result<Planned> plan(const QueryRequest& request) override { return sqlite::plan(*m_reader, request); }
+  Result<double> time_query(const QueryRequest& request) override {
+    return sqlite::time_query(*m_reader, request);
+  }
+  Result<bool> is_ambiguous(const QueryRequest& request) override {
+    return sqlite::is_ambiguous(*m_reader, request);
+  }
+
+  Result<Image> save(const fs::path& directory) override {
+    // All that a log beside the file holds belongs into it.
+    m_reader->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    m_reader.reset();
+    std::error_code error;
+    fs::create_directories(directory, error);
+    for (const auto& entry : fs::directory_iterator(m_directory, error)) {
+      const fs::path to = directory / entry.path().filename();
+      if (::rename(entry.path().c_str(), to.c_str()) != 0) return cannot("move the database to", to);
+    }
+    return Image{directory, m_file.stem().string()};
+  }
+  Result<std::string> keep() override {
+    const std::string line = fmt::format("sqlite3 {}", m_file.string());
+    if (const auto marked = mark_kept(m_run_directory, line); !marked) return failed(marked);
+    m_kept = true;
+    return line;
+  }
+
+ private:
+  Result<Database> open_session() { return Database::open(m_file, Database::Mode::read_write, m_settings); }
+  Result<void> expect_released(const ToolRequest& request);
+
+  record::ServerInfo m_info;
+  fs::path m_directory;
+  fs::path m_file;
+  Pragmas m_settings;
+  fs::path m_run_directory;
+  std::unique_ptr<Database> m_reader;
+  SideRunner m_sides;
+  Lineage m_lineage;
+  std::set<std::string> m_apart;
+  int m_scale = 1;
+  bool m_kept = false;
+};
+
+/// Nothing stands between a program and a file, so its statements are not known one by one.
+Result<SideOutcome> FileInstance::run_tool(const ToolRequest& request) {
+  const auto before = read_schema(*m_reader);
+  if (!before) return failed(before);
+  const Places places = {{"{url}", "sqlite:///" + m_file.string()}, {"{database}", m_file.string()}};
+  const Command command = completed_command(
+      request, places, {{"DATABASE_URL", "{url}"}, {"LOCKKEEPER_DATABASE", "{database}"}}, "PG*");
+  const auto end = run_program(request, command, Secrets::of_environment(command.environment));
+  if (!end) return failed(end);
+  if (const auto released = expect_released(request); !released) return failed(released);
+  const auto after = read_schema(*m_reader);
+  if (!after) return failed(after);
+  m_lineage.follow(*before, *after, false);
+  SideOutcome outcome;
+  outcome.run.side = request.side;
+  outcome.run.shape = record::TransactionShape::own_transactions;
+  outcome.run.shape_reason = fmt::format("{} runs it", request.name);
+  outcome.run.duration = end->duration;
+  if (!end->failure.empty()) {
+    outcome.run.error = error_of_program(*end);
+    outcome.run.error_location = request.location;
+  }
+  outcome.touched.everything = true;
+  return outcome;
+}
+
+/// What it started has been ended; a lock that is still there is somebody else's.
+Result<void> FileInstance::expect_released(const ToolRequest& request) {
+  auto session = open_session();
+  if (!session) return failed(session);
+  sqlite3_busy_timeout(session->get(), static_cast<int>(k_tool_lets_go.count()));
+  if (const auto error = session->execute("BEGIN IMMEDIATE; ROLLBACK")) {
+    return failed(
+        FailureKind::environment,
+        fmt::format("{} has ended, and its database is still in use: {}", request.name, error->message),
+        "let it wait for all that it starts", request.location);
+  }
+  return {};
+}
+
+/// Of the file, and of what a writer leaves beside it.
+Result<std::optional<std::string>> FileInstance::digest_of_bytes() {
+  Hasher hasher;
+  for (const char* suffix : {"", "-wal", "-journal"}) {
+    const fs::path path = m_file.string() + suffix;
+    std::error_code error;
+    const auto size = fs::file_size(path, error);
+    if (error || size == 0) continue;
+    const auto content = hash_of_file(path);
+    if (!content) return failed(content);
+    hasher.add_field(suffix).add_field(*content);
+  }
+  return std::optional(hasher.hex());
+}
+
+class FileEngine : public Engine {
+ public:
+  explicit FileEngine(FileOptions options)
+      : m_options(std::move(options)), m_settings(session_settings_of(m_options.pragmas)) {
+    m_info.engine = "sqlite";
+    m_info.version = library_version();
+    m_info.binaries = "libsqlite3";
+    for (const auto& [name, value] : m_settings) m_info.settings[name] = value;
+    for (const auto& [name, value] : m_options.pragmas) m_info.settings[name] = value;
+  }
+
+  std::string fingerprint() const override {
+    std::string text = fmt::format("sqlite {} {}", m_info.version, sqlite3_sourceid());
+    for (const auto& [name, value] : m_info.settings) text += fmt::format(" {}={}", name, value);
+    return text;
+  }
+  bool images_are_directories() const override { return true; }
+  const record::ServerInfo& server() const override { return m_info; }
+
+  Result<Image> make_empty(const fs::path& directory, const std::string& database) override {
+    std::error_code error;
+    fs::create_directories(directory, error);
+    auto made = Database::open(directory / (database + ".db"), Database::Mode::create, file_pragmas());
+    if (!made) return failed(made);
+    // Without a page nothing of these would be kept.
+    if (const auto refused = made->execute("CREATE TABLE lockkeeper (a); DROP TABLE lockkeeper"))
+      return tl::unexpected<Failure>(made->failure(*refused));
+    return Image{directory, database};
+  }
+
+  Result<std::unique_ptr<Instance>> restore(const Image& image, const std::string& database,
+                                            Purpose) override {
+    const fs::path directory = m_options.run_directory / fmt::format("instance-{}", ++m_instances);
+    if (const auto copied = copy_stored_tree(image.directory, directory, std::nullopt); !copied)
+      return failed(copied);
+    // Tools find a folder that is theirs alone.
+    ::chmod(directory.c_str(), 0700);
+    const fs::path file = directory / (database + ".db");
+    auto reader = Database::open(file, Database::Mode::read_write, m_settings);
+    if (!reader) return failed(reader);
+    record::ServerInfo info = m_info;
+    if (const auto asked = session_pragmas(*reader)) {
+      for (const auto& [name, value] : *asked) info.settings[name] = value;
+    }
+    return std::make_unique<FileInstance>(std::move(info), directory, database, m_settings,
+                                          m_options.run_directory, std::move(*reader));
+  }
+
+  /// Files do not meet; a large one is not copied a second time only to save the time of a chain.
+  bool has_room_beside(const Image& image) const override {
+    constexpr std::uint64_t k_largest = 2ULL << 30;
+    const auto size = stored_tree_size(image.directory);
+    return size && *size <= k_largest && free_space(m_options.run_directory) >= 8 * *size;
+  }
+
+  Result<void> discard(const Image& image) override { return remove_tree(image.directory); }
+
+ private:
+  Pragmas file_pragmas() const {
+    Pragmas pragmas;
+    for (const auto& pragma : m_options.pragmas) {
+      if (is_of_the_file(pragma.first)) pragmas.push_back(pragma);
+    }
+    for (const auto& pragma : m_options.pragmas) {
+      if (pragma.first == "journal_mode") pragmas.push_back(pragma);
+    }
+    return pragmas;
+  }
+
+  FileOptions m_options;
+  Pragmas m_settings;
+  record::ServerInfo m_info;
+  std::atomic<int> m_instances{0};
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> files(FileOptions options) {
+  return std::make_unique<FileEngine>(std::move(options));
+}
+
+std::string library_version() {
+  return sqlite3_libversion();
+}
+
+}  // namespace lockkeeper::engine::sqlite
