@@ -22,6 +22,11 @@ inline std::string literal(std::string_view text) {
   return quoted + "'";
 }
 
+/// A table of the tool's as the server names it: PostgreSQL's in the schema that it comes to, SQLite's alone.
+inline std::string own_table(std::string_view table, sql::Dialect dialect) {
+  return (dialect == sql::Dialect::sqlite ? "" : "public.") + std::string(table);
+}
+
 /// The books of a tool that keeps them in one table.
 inline std::shared_ptr<const Bookkeeping> books(
     std::string table, std::string create, std::function<std::string(const Migration&, record::Side)> note) {

@@ -274,6 +274,14 @@ void equip(Migration& migration, const scenario::Tool& tool) {
   };
 }
 
+/// A program outside makes its own table, which in SQLite stands in no schema.
+void leave_schemas_out(History& history) {
+  if (!history.bookkeeping || !history.bookkeeping->create.empty()) return;
+  auto books = std::make_shared<Bookkeeping>(*history.bookkeeping);
+  for (std::string& table : books->tables) table = table.substr(table.rfind('.') + 1);
+  history.bookkeeping = std::move(books);
+}
+
 }  // namespace
 
 Result<History> look(const Request& request) {
@@ -304,6 +312,7 @@ Result<History> look(const Request& request) {
   history->format = chosen.format->name;
   history->detected_by = std::move(chosen.fit.because);
   history->dialect = folder->dialect();
+  if (history->dialect == sql::Dialect::sqlite) leave_schemas_out(*history);
   if (history->preparation) equip(*history->preparation, request.tool);
   for (Migration& migration : history->migrations) {
     migration.bookkeeping = history->bookkeeping;

@@ -50,6 +50,7 @@ struct Intent {
   std::set<std::string> written;  ///< tables whose rows it writes, by foreign keys and triggers too
   std::set<std::string> deleted;  ///< of these the ones that rows are deleted from
   std::set<std::string> dropped;  ///< tables
+  std::string target;             ///< the first of all these: what the statement itself is about
   std::string refused;            ///< a file outside that it wants to open
 };
 
@@ -57,6 +58,11 @@ struct Intent {
 int authorize(void* context, int action, const char* first, const char*, const char*, const char*) {
   auto* intent = static_cast<Intent*>(context);
   const std::string name = first == nullptr ? "" : first;
+  const auto note = [&](std::set<std::string>& names) {
+    if (name.starts_with("sqlite_")) return;
+    names.insert(name);
+    if (intent->target.empty()) intent->target = name;
+  };
   switch (action) {
     case SQLITE_ATTACH:
       if (name.empty() || name == ":memory:") return SQLITE_OK;
@@ -67,15 +73,15 @@ int authorize(void* context, int action, const char* first, const char*, const c
       intent->refused = "PRAGMA " + name;
       return SQLITE_DENY;
     case SQLITE_DELETE:
-      intent->deleted.insert(name);
+      note(intent->deleted);
       [[fallthrough]];
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
-      intent->written.insert(name);
+      note(intent->written);
       return SQLITE_OK;
     case SQLITE_DROP_TABLE:
     case SQLITE_DROP_VTABLE:
-      intent->dropped.insert(name);
+      note(intent->dropped);
       return SQLITE_OK;
     default:
       return SQLITE_OK;
@@ -252,7 +258,7 @@ class Execution {
     if (changes_rows(word) && all > 0) result.rows_changed = sqlite3_changes64(m_database.get());
     if (changes_rows(word) && all == 0) result.rows_changed = 0;
     for (const std::string& table : m_intent.written) {
-      if (!table.starts_with("sqlite_")) m_touched.tables.insert(shown_name(table));
+      m_touched.tables.insert(shown_name(table));
     }
     // A dropped table's rows are deleted first where foreign keys are on, and theirs with them.
     if (!m_intent.dropped.empty() && !dependents.empty()) m_touched.everything = true;
@@ -280,14 +286,12 @@ class Execution {
 
   /// Rows of the tables that hang by foreign keys on what the prepared statement deletes from or drops.
   Result<std::map<std::string, std::int64_t>> count_dependents() {
-    std::set<std::string> from = m_intent.deleted;
-    from.insert(m_intent.dropped.begin(), m_intent.dropped.end());
-    std::erase_if(from, [](const std::string& name) { return name.starts_with("sqlite_"); });
-    if (from.empty() || m_request.observe == Observe::no) return std::map<std::string, std::int64_t>{};
+    const bool deletes = !m_intent.deleted.empty() || !m_intent.dropped.empty();
+    if (!deletes || m_request.observe == Observe::no) return std::map<std::string, std::int64_t>{};
     return read_own([&]() -> Result<std::map<std::string, std::int64_t>> {
       std::map<std::string, std::int64_t> counts;
       if (!foreign_keys_are_on()) return counts;
-      const auto children = children_of(from);
+      const auto children = children_of(m_intent.target);
       if (!children) return failed(children);
       for (const std::string& child : *children) {
         const auto rows = m_database.value("SELECT count(*) FROM main." + quoted_name(child));
@@ -298,8 +302,8 @@ class Execution {
     });
   }
 
-  /// By ON DELETE CASCADE, over as many tables as it goes; without the ones to begin with.
-  Result<std::set<std::string>> children_of(const std::set<std::string>& parents) {
+  /// By ON DELETE CASCADE, over as many tables as it goes; without the one to begin with.
+  Result<std::set<std::string>> children_of(const std::string& top) {
     std::vector<std::pair<std::string, std::string>> keys;  // child, parent in lower case
     const auto done = m_database.each(
         "SELECT m.name, f.\"table\" FROM main.sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE "
@@ -307,8 +311,7 @@ class Execution {
         "'table' AND f.on_delete = 'CASCADE'",
         [&](Statement& row) { keys.emplace_back(row.text(0), lower(row.text(1))); });
     if (!done) return failed(done);
-    std::set<std::string> reached;
-    for (const std::string& parent : parents) reached.insert(lower(parent));
+    std::set<std::string> reached = {lower(top)};
     std::set<std::string> children;
     for (bool grown = true; grown;) {
       grown = false;

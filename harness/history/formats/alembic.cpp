@@ -370,7 +370,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"alembic", "versions/*.py beside env.py, with an alembic.ini above", fits, load};
+  return {"alembic", "versions/*.py beside env.py, with an alembic.ini above", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::alembic

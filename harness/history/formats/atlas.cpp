@@ -145,19 +145,35 @@ Result<sql::Script> read_atlas(const Migration& migration, record::Side) {
   return script_of(std::move(part));
 }
 
-std::string note(const Migration& migration, record::Side side) {
-  const std::string version = literal(migration.version);
-  if (side == record::Side::down) {
-    return fmt::format("DELETE FROM atlas_schema_revisions.atlas_schema_revisions WHERE version = {}",
-                       version);
-  }
-  return fmt::format(
-      "INSERT INTO atlas_schema_revisions.atlas_schema_revisions (version, description, executed_at, "
-      "execution_time, hash, operator_version) VALUES ({}, {}, now(), 0, '', '')",
-      version, literal(migration.name));
+std::string table_of(sql::Dialect dialect) {
+  constexpr std::string_view k_name = "atlas_schema_revisions";
+  return dialect == sql::Dialect::sqlite ? std::string(k_name) : fmt::format("{0}.{0}", k_name);
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping() {
+std::string note(const Migration& migration, record::Side side) {
+  const std::string version = literal(migration.version);
+  const std::string table = table_of(migration.dialect);
+  if (side == record::Side::down) return fmt::format("DELETE FROM {} WHERE version = {}", table, version);
+  return fmt::format(
+      "INSERT INTO {} (version, description, executed_at, execution_time, hash, operator_version) VALUES "
+      "({}, {}, "
+      "CURRENT_TIMESTAMP, 0, '', '')",
+      table, version, literal(migration.name));
+}
+
+std::shared_ptr<const Bookkeeping> bookkeeping(sql::Dialect dialect) {
+  // As ent makes it of cmd/atlas/internal/migrate/ent/schema/revision.go.
+  if (dialect == sql::Dialect::sqlite) {
+    return books(
+        table_of(dialect),
+        "CREATE TABLE IF NOT EXISTS atlas_schema_revisions (version text NOT NULL, description text NOT "
+        "NULL, "
+        "type integer NOT NULL DEFAULT (2), applied integer NOT NULL DEFAULT (0), total integer NOT NULL "
+        "DEFAULT (0), executed_at datetime NOT NULL, execution_time integer NOT NULL, error text NULL, "
+        "error_stmt text NULL, hash text NOT NULL, partial_hashes json NULL, operator_version text NOT NULL, "
+        "PRIMARY KEY (version))",
+        note);
+  }
   return books(
       "atlas_schema_revisions.atlas_schema_revisions",
       "CREATE SCHEMA IF NOT EXISTS atlas_schema_revisions; CREATE TABLE IF NOT EXISTS "
@@ -229,7 +245,7 @@ Result<History> load(const Folder& folder) {
   auto history = std::move(pairing).finish();
   if (!history) return history;
   history->has_down = false;
-  history->bookkeeping = bookkeeping();
+  history->bookkeeping = bookkeeping(folder.dialect());
   history->habits.keeps_checksums = true;
   history->habits.when_edited = "atlas keeps a checksum of each, and refuses to go on";
   history->habits.late = Habits::Late::refused;
@@ -239,7 +255,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"atlas", "<version>_<name>.sql beside atlas.sum", fits, load};
+  return {"atlas", "<version>_<name>.sql beside atlas.sum", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::atlas

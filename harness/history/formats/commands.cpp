@@ -121,7 +121,7 @@ Result<History> load(const Folder& folder) {
 
 Format format() {
   return {"commands", "a program that the scenario names: migrations: {path, tool: {list, up, down}}", fits,
-          load};
+          load, true};
 }
 
 }  // namespace lockkeeper::history::formats::commands

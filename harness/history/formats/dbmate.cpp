@@ -100,7 +100,20 @@ Result<sql::Script> read_dbmate(const Migration& migration, record::Side side) {
   return script_of(std::move(part));
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping() {
+/// pkg/driver/sqlite/sqlite.go: CreateMigrationsTable
+std::shared_ptr<const Bookkeeping> sqlite_bookkeeping() {
+  return books("schema_migrations",
+               "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(128) PRIMARY KEY)",
+               [](const Migration& migration, record::Side side) {
+                 const std::string version = literal(migration.version);
+                 return side == record::Side::up
+                            ? fmt::format("INSERT INTO schema_migrations (version) VALUES ({})", version)
+                            : fmt::format("DELETE FROM schema_migrations WHERE version = {}", version);
+               });
+}
+
+std::shared_ptr<const Bookkeeping> bookkeeping(sql::Dialect dialect) {
+  if (dialect == sql::Dialect::sqlite) return sqlite_bookkeeping();
   return books(
       "public.schema_migrations",
       "CREATE TABLE IF NOT EXISTS public.schema_migrations (version varchar(128) NOT NULL PRIMARY KEY)",
@@ -141,7 +154,7 @@ Result<History> load(const Folder& folder) {
               [](const Migration& a, const Migration& b) { return a.up_path < b.up_path; });
   });
   if (!loaded) return loaded;
-  loaded->bookkeeping = bookkeeping();
+  loaded->bookkeeping = bookkeeping(folder.dialect());
   loaded->habits.late = Habits::Late::applied;
   return loaded;
 }
@@ -149,7 +162,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"dbmate", "<number>_<name>.sql with '-- migrate:up'", fits, load};
+  return {"dbmate", "<number>_<name>.sql with '-- migrate:up'", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::dbmate

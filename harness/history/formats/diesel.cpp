@@ -107,18 +107,18 @@ Result<void> take_folder(Pairing& pairing, const Folder& folder, const Entry& en
   return {};
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping() {
-  return books(
-      "public.__diesel_schema_migrations",
-      "CREATE TABLE IF NOT EXISTS public.__diesel_schema_migrations (version varchar(50) PRIMARY KEY "
-      "NOT NULL, run_on timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)",
-      [](const Migration& migration, record::Side side) {
-        const std::string version = literal(without_dashes(migration.version));
-        return side == record::Side::up
-                   ? fmt::format("INSERT INTO public.__diesel_schema_migrations (version) VALUES ({})",
-                                 version)
-                   : fmt::format("DELETE FROM public.__diesel_schema_migrations WHERE version = {}", version);
-      });
+std::shared_ptr<const Bookkeeping> bookkeeping(sql::Dialect dialect) {
+  const std::string table = own_table("__diesel_schema_migrations", dialect);
+  return books(table,
+               fmt::format("CREATE TABLE IF NOT EXISTS {} (version varchar(50) PRIMARY KEY NOT NULL, run_on "
+                           "timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP)",
+                           table),
+               [table](const Migration& migration, record::Side side) {
+                 const std::string version = literal(without_dashes(migration.version));
+                 return side == record::Side::up
+                            ? fmt::format("INSERT INTO {} (version) VALUES ({})", table, version)
+                            : fmt::format("DELETE FROM {} WHERE version = {}", table, version);
+               });
 }
 
 Fit fits(const Folder& folder) {
@@ -153,7 +153,7 @@ Result<History> load(const Folder& folder) {
   }
   auto history = std::move(pairing).finish();
   if (!history) return history;
-  history->bookkeeping = bookkeeping();
+  history->bookkeeping = bookkeeping(folder.dialect());
   history->habits.late = Habits::Late::applied;
   return history;
 }
@@ -161,7 +161,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"diesel", "<date>_<name>/up.sql and <date>_<name>/down.sql", fits, load};
+  return {"diesel", "<date>_<name>/up.sql and <date>_<name>/down.sql", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::diesel

@@ -438,7 +438,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"django", "<app>/migrations/<number>_<name>.py, with a manage.py above", fits, load};
+  return {"django", "<app>/migrations/<number>_<name>.py, with a manage.py above", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::django

@@ -58,6 +58,19 @@ struct Entry {
   std::string when;  ///< milliseconds, or NULL
 };
 
+/// drizzle-orm/src/sqlite-core/dialect.ts: migrate
+std::shared_ptr<const Bookkeeping> sqlite_bookkeeping(std::map<std::string, Entry> entries) {
+  return books("__drizzle_migrations",
+               "CREATE TABLE IF NOT EXISTS __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, "
+               "created_at "
+               "numeric)",
+               [entries = std::move(entries)](const Migration& migration, Side) {
+                 const Entry& entry = entries.at(migration.version);
+                 return fmt::format("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ({}, {})",
+                                    literal(entry.tag), entry.when);
+               });
+}
+
 std::shared_ptr<const Bookkeeping> bookkeeping(std::map<std::string, Entry> entries, bool named) {
   auto books = std::make_shared<Bookkeeping>();
   books->tables = {"drizzle.__drizzle_migrations"};
@@ -99,7 +112,13 @@ History history_of(const Folder& folder, std::vector<Migration> migrations, cons
   std::map<std::string, Entry> by_version;
   for (std::size_t i = 0; i < migrations.size(); ++i) by_version[migrations[i].version] = entries[i];
   history.migrations = std::move(migrations);
-  history.bookkeeping = bookkeeping(std::move(by_version), named);
+  if (folder.dialect() == sql::Dialect::sqlite) {
+    history.bookkeeping = sqlite_bookkeeping(std::move(by_version));
+    // better-sqlite3 is compiled so (docs/compilation.md: SQLITE_DEFAULT_FOREIGN_KEYS=1).
+    history.session_settings["foreign_keys"] = "on";
+  } else {
+    history.bookkeeping = bookkeeping(std::move(by_version), named);
+  }
   return history;
 }
 
@@ -127,11 +146,12 @@ Result<std::vector<Entry>> journal_of(const std::string& path) {
   const Json journal = Json::parse(*text, nullptr, false);
   if (journal.is_discarded() || !journal.is_object()) return bad_journal(path, "it is not JSON");
   const std::string dialect = text_of(journal, "dialect");
-  if (!dialect.empty() && dialect != "postgresql" && dialect != "pg") {
-    return failed(FailureKind::usage,
-                  fmt::format("'{}': the dialect is {}, and migrations are rehearsed on PostgreSQL", path,
-                              abridged(dialect, 40)),
-                  "name a folder whose migrations are for PostgreSQL", Location{path, 0, 0});
+  if (!dialect.empty() && dialect != "postgresql" && dialect != "pg" && dialect != "sqlite") {
+    return failed(
+        FailureKind::usage,
+        fmt::format("'{}': the dialect is {}, and migrations are rehearsed on PostgreSQL and SQLite", path,
+                    abridged(dialect, 40)),
+        "name a folder whose migrations are for one of these", Location{path, 0, 0});
   }
   const auto listed = journal.find("entries");
   if (listed == journal.end() || !listed->is_array()) return bad_journal(path, "it has no list of entries");
@@ -179,7 +199,12 @@ void leave_others(const Folder& folder, const std::vector<Entry>& entries, Histo
 
 Fit journal_fits(const Folder& folder) {
   if (!is_file(folder.path_of(k_journal))) return {};
-  return {Fit::How::sure, std::string(k_journal)};
+  const Json journal = Json::parse(read_file(folder.path_of(k_journal)).value_or(""), nullptr, false);
+  const std::string dialect = journal.is_object() ? text_of(journal, "dialect") : "";
+  const auto said = dialect.empty()
+                        ? std::nullopt
+                        : std::optional(dialect == "sqlite" ? sql::Dialect::sqlite : sql::Dialect::postgres);
+  return {Fit::How::sure, std::string(k_journal), said};
 }
 
 Result<History> load_journal(const Folder& folder) {
@@ -259,7 +284,7 @@ Result<History> load_folders(const Folder& folder) {
 }  // namespace
 
 Format journal() {
-  return {"drizzle", "<number>_<name>.sql and meta/_journal.json", journal_fits, load_journal};
+  return {"drizzle", "<number>_<name>.sql and meta/_journal.json", journal_fits, load_journal, true};
 }
 
 Format folders() {

@@ -113,7 +113,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"knex", "<time>_<name>.js (.ts, .cjs), with a knexfile beside or above", fits, load};
+  return {"knex", "<time>_<name>.js (.ts, .cjs), with a knexfile beside or above", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::knex

@@ -41,15 +41,19 @@ Result<sql::Script> read_maragudk(const Migration& migration, record::Side side)
                               record::TransactionShape::one_transaction, "maragudk/migrate"));
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping(const std::vector<Migration>& migrations) {
-  return books("public.migrations",
-               "CREATE TABLE IF NOT EXISTS public.migrations (version text NOT NULL); INSERT INTO "
-               "public.migrations SELECT '' WHERE NOT EXISTS (SELECT FROM public.migrations)",
-               [before = versions_before(migrations)](const Migration& migration, record::Side side) {
-                 return fmt::format(
-                     "UPDATE public.migrations SET version = {}",
-                     literal(side == record::Side::up ? migration.version : before.at(migration.version)));
-               });
+std::shared_ptr<const Bookkeeping> bookkeeping(const std::vector<Migration>& migrations,
+                                               sql::Dialect dialect) {
+  const std::string table = own_table("migrations", dialect);
+  return books(
+      table,
+      fmt::format("CREATE TABLE IF NOT EXISTS {0} (version text NOT NULL); INSERT INTO {0} SELECT '' "
+                  "WHERE NOT EXISTS (SELECT 1 FROM {0})",
+                  table),
+      [before = versions_before(migrations), table](const Migration& migration, record::Side side) {
+        return fmt::format(
+            "UPDATE {} SET version = {}", table,
+            literal(side == record::Side::up ? migration.version : before.at(migration.version)));
+      });
 }
 
 Fit fits(const Folder& folder) {
@@ -80,7 +84,7 @@ Result<History> load(const Folder& folder) {
   }
   auto history = std::move(pairing).finish();
   if (!history) return history;
-  history->bookkeeping = bookkeeping(history->migrations);
+  history->bookkeeping = bookkeeping(history->migrations, folder.dialect());
   history->habits.late = Habits::Late::skipped;
   return history;
 }
@@ -89,7 +93,7 @@ Result<History> load(const Folder& folder) {
 
 Format format() {
   return {"maragudk-migrate", "<version>-<name>.up.sql and <version>-<name>.down.sql, beside a go.mod", fits,
-          load};
+          load, true};
 }
 
 }  // namespace lockkeeper::history::formats::maragudk

@@ -26,19 +26,21 @@ Result<sql::Script> read_morph(const Migration& migration, record::Side side) {
   return script_of(std::move(part));
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping() {
-  return books("public.db_migrations",
-               "CREATE TABLE IF NOT EXISTS public.db_migrations (version bigint NOT NULL PRIMARY KEY, name "
-               "varchar NOT "
-               "NULL)",
-               [](const Migration& migration, record::Side side) {
-                 const std::string name = literal(migration.name);
-                 return side == record::Side::up
-                            ? fmt::format("INSERT INTO public.db_migrations (version, name) VALUES ({}, {})",
-                                          migration.version, name)
-                            : fmt::format("DELETE FROM public.db_migrations WHERE version = {} AND name = {}",
-                                          migration.version, name);
-               });
+/// drivers/postgres/postgres.go and drivers/sqlite/sqlite.go: createSchemaTableIfNotExists
+std::shared_ptr<const Bookkeeping> bookkeeping(sql::Dialect dialect) {
+  const std::string table = own_table("db_migrations", dialect);
+  return books(
+      table,
+      fmt::format(
+          "CREATE TABLE IF NOT EXISTS {} (version bigint NOT NULL PRIMARY KEY, name varchar NOT NULL)",
+          table),
+      [table](const Migration& migration, record::Side side) {
+        const std::string name = literal(migration.name);
+        return side == record::Side::up ? fmt::format("INSERT INTO {} (version, name) VALUES ({}, {})", table,
+                                                      migration.version, name)
+                                        : fmt::format("DELETE FROM {} WHERE version = {} AND name = {}",
+                                                      table, migration.version, name);
+      });
 }
 
 Fit fits(const Folder& folder) {
@@ -103,7 +105,7 @@ Result<History> load(const Folder& folder) {
   }
   auto history = std::move(pairing).finish();
   if (!history) return history;
-  history->bookkeeping = bookkeeping();
+  history->bookkeeping = bookkeeping(folder.dialect());
   history->habits.late = Habits::Late::applied;
   return history;
 }
@@ -111,7 +113,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"morph", "<number>_<name>.up.sql and <number>_<name>.down.sql, beside a go.mod", fits, load};
+  return {"morph", "<number>_<name>.up.sql and <number>_<name>.down.sql, beside a go.mod", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::morph

@@ -56,8 +56,10 @@ std::optional<Step> parse(const std::string& file) {
   return step;
 }
 
-bool is_ours(const std::string& dialect) {
-  return dialect.empty() || dialect == "postgres" || dialect == "postgresql" || dialect == "pg";
+bool is_ours(const std::string& dialect, sql::Dialect ours) {
+  if (dialect.empty()) return true;
+  if (ours == sql::Dialect::sqlite) return dialect == "sqlite" || dialect == "sqlite3";
+  return dialect == "postgres" || dialect == "postgresql" || dialect == "pg";
 }
 
 /// Steps that have more digits than a date and time are steps of one migration.
@@ -148,7 +150,7 @@ void Reader::take(const Entry& entry) {
     m_faults.add(m_folder.path_of(entry.name),
                  fmt::format("popx refuses '{}': not named <number>_<name>.up.sql or .down.sql", entry.name),
                  "name it so, or move it elsewhere");
-  } else if (!is_ours(step->dialect)) {
+  } else if (!is_ours(step->dialect, m_folder.dialect())) {
     leave(entry, fmt::format("for another dialect, {}", step->dialect));
   } else {
     take(entry, std::move(*step));
@@ -187,22 +189,24 @@ Migration Reader::migration(const std::string& group, const std::vector<const St
   return migration;
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping(std::map<std::string, std::vector<std::string>> versions) {
+std::shared_ptr<const Bookkeeping> bookkeeping(std::map<std::string, std::vector<std::string>> versions,
+                                               sql::Dialect dialect) {
+  const std::string table = own_table("schema_migration", dialect);
   return books(
-      "public.schema_migration",
-      "CREATE TABLE IF NOT EXISTS public.schema_migration (version varchar(48) NOT NULL, version_self int "
-      "NOT "
-      "NULL DEFAULT 0); CREATE UNIQUE INDEX IF NOT EXISTS schema_migration_version_idx ON "
-      "public.schema_migration (version); CREATE INDEX IF NOT EXISTS schema_migration_version_self_idx ON "
-      "public.schema_migration (version_self)",
-      [versions = std::move(versions)](const Migration& migration, Side side) {
+      table,
+      fmt::format(
+          "CREATE TABLE IF NOT EXISTS {0} (version varchar(48) NOT NULL, version_self int NOT NULL DEFAULT "
+          "0); "
+          "CREATE UNIQUE INDEX IF NOT EXISTS schema_migration_version_idx ON {0} (version); CREATE INDEX IF "
+          "NOT EXISTS schema_migration_version_self_idx ON {0} (version_self)",
+          table),
+      [versions = std::move(versions), table](const Migration& migration, Side side) {
         std::string note;
         for (const std::string& version : versions.at(migration.version)) {
           if (!note.empty()) note += "; ";
-          note +=
-              side == Side::up
-                  ? fmt::format("INSERT INTO public.schema_migration (version) VALUES ({})", literal(version))
-                  : fmt::format("DELETE FROM public.schema_migration WHERE version = {}", literal(version));
+          note += side == Side::up
+                      ? fmt::format("INSERT INTO {} (version) VALUES ({})", table, literal(version))
+                      : fmt::format("DELETE FROM {} WHERE version = {}", table, literal(version));
         }
         return note;
       });
@@ -220,7 +224,9 @@ Result<History> Reader::read() {
     for (const Step* step : steps) m_versions[m_history.migrations.back().version].push_back(step->version);
   }
   std::ranges::sort(m_history.not_taken);
-  m_history.bookkeeping = bookkeeping(std::move(m_versions));
+  m_history.bookkeeping = bookkeeping(std::move(m_versions), m_folder.dialect());
+  // pop/dialect_sqlite.go: _fk is true where a connection does not say otherwise.
+  if (m_folder.dialect() == sql::Dialect::sqlite) m_history.session_settings["foreign_keys"] = "on";
   m_history.habits.late = Habits::Late::applied;
   return std::move(m_history);
 }
@@ -246,7 +252,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"popx", "<14 digits>_<name>.<dialect>.up.sql and .down.sql, beside a go.mod", fits, load};
+  return {"popx", "<14 digits>_<name>.<dialect>.up.sql and .down.sql, beside a go.mod", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::popx

@@ -131,7 +131,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"rails", "db/migrate/<time>_<name>.rb, with config/application.rb above", fits, load};
+  return {"rails", "db/migrate/<time>_<name>.rb, with config/application.rb above", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::rails

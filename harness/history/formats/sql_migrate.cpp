@@ -173,16 +173,19 @@ void order(std::vector<Migration>& migrations) {
   });
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping() {
+/// gorp makes it of a struct: a string and a time (dialect_postgres.go, dialect_sqlite.go: ToSqlType).
+std::shared_ptr<const Bookkeeping> bookkeeping(sql::Dialect dialect) {
+  const bool sqlite = dialect == sql::Dialect::sqlite;
+  const std::string table = own_table("gorp_migrations", dialect);
   return books(
-      "public.gorp_migrations",
-      "CREATE TABLE IF NOT EXISTS public.gorp_migrations (id text NOT NULL PRIMARY KEY, applied_at "
-      "timestamp with time zone)",
-      [](const Migration& migration, Side side) {
+      table,
+      fmt::format("CREATE TABLE IF NOT EXISTS {} (id {} NOT NULL PRIMARY KEY, applied_at {})", table,
+                  sqlite ? "varchar(255)" : "text", sqlite ? "datetime" : "timestamp with time zone"),
+      [table](const Migration& migration, Side side) {
         const std::string id = literal(file_of(migration));
         return side == Side::up
-                   ? fmt::format("INSERT INTO public.gorp_migrations (id, applied_at) VALUES ({}, now())", id)
-                   : fmt::format("DELETE FROM public.gorp_migrations WHERE id = {}", id);
+                   ? fmt::format("INSERT INTO {} (id, applied_at) VALUES ({}, CURRENT_TIMESTAMP)", table, id)
+                   : fmt::format("DELETE FROM {} WHERE id = {}", table, id);
       });
 }
 
@@ -225,7 +228,7 @@ Result<History> load(const Folder& folder) {
   }
   auto loaded = std::move(history).finish(order);
   if (!loaded) return loaded;
-  loaded->bookkeeping = bookkeeping();
+  loaded->bookkeeping = bookkeeping(folder.dialect());
   loaded->habits.late = Habits::Late::applied;
   return loaded;
 }
@@ -233,7 +236,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"sql-migrate", "<number>_<name>.sql with '-- +migrate Up'", fits, load};
+  return {"sql-migrate", "<number>_<name>.sql with '-- +migrate Up'", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::sql_migrate

@@ -59,17 +59,29 @@ Result<sql::Script> read_sqlx(const Migration& migration, record::Side side) {
 }
 
 std::string note(const Migration& migration, record::Side side) {
+  const std::string table = own_table("_sqlx_migrations", migration.dialect);
   if (side == record::Side::down)
-    return fmt::format("DELETE FROM public._sqlx_migrations WHERE version = {}", migration.version);
+    return fmt::format("DELETE FROM {} WHERE version = {}", table, migration.version);
   std::string description = migration.name;
   std::ranges::replace(description, '_', ' ');
   return fmt::format(
-      "INSERT INTO public._sqlx_migrations (version, description, success, checksum, execution_time) VALUES "
-      "({}, {}, true, '', -1)",
-      migration.version, literal(description));
+      "INSERT INTO {} (version, description, success, checksum, execution_time) VALUES ({}, {}, true, '', "
+      "-1)",
+      table, migration.version, literal(description));
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping() {
+/// sqlx-sqlite/src/migrate.rs: ensure_migrations_table
+std::shared_ptr<const Bookkeeping> sqlite_bookkeeping() {
+  return books(
+      "_sqlx_migrations",
+      "CREATE TABLE IF NOT EXISTS _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, "
+      "installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BLOB "
+      "NOT NULL, execution_time BIGINT NOT NULL)",
+      note);
+}
+
+std::shared_ptr<const Bookkeeping> bookkeeping(sql::Dialect dialect) {
+  if (dialect == sql::Dialect::sqlite) return sqlite_bookkeeping();
   return books("public._sqlx_migrations",
                "CREATE TABLE IF NOT EXISTS public._sqlx_migrations (version bigint PRIMARY KEY, description "
                "text NOT NULL, installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, "
@@ -112,7 +124,9 @@ Result<History> load(const Folder& folder) {
   auto history = std::move(pairing).finish();
   if (!history) return history;
   history->has_down = has_downs;
-  history->bookkeeping = bookkeeping();
+  history->bookkeeping = bookkeeping(folder.dialect());
+  // sqlx-sqlite/src/options/mod.rs: on in every connection that it opens.
+  if (folder.dialect() == sql::Dialect::sqlite) history->session_settings["foreign_keys"] = "on";
   history->habits.keeps_checksums = true;
   history->habits.when_edited = "sqlx keeps a checksum of each, and refuses to go on";
   history->habits.late = Habits::Late::applied;
@@ -123,7 +137,7 @@ Result<History> load(const Folder& folder) {
 
 Format format() {
   return {"sqlx", "<number>_<name>.sql, or <number>_<name>.up.sql and .down.sql, beside a Cargo.toml", fits,
-          load};
+          load, true};
 }
 
 }  // namespace lockkeeper::history::formats::sqlx
