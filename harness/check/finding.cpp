@@ -123,9 +123,13 @@ const record::MigrationRecord* migration_of(const record::Run& run, std::string_
   return found == run.migrations.end() ? nullptr : &*found;
 }
 
+std::string code_text(std::string_view sqlstate) {
+  return (sqlstate.starts_with("SQLITE_") ? "" : "SQLSTATE ") + std::string(sqlstate);
+}
+
 std::string error_text(const record::SqlError& error) {
   const std::string message = abridged(error.message, 300);
-  return error.sqlstate.empty() ? message : fmt::format("{} (SQLSTATE {})", message, error.sqlstate);
+  return error.sqlstate.empty() ? message : fmt::format("{} ({})", message, code_text(error.sqlstate));
 }
 
 }  // namespace lockkeeper::check

@@ -50,6 +50,8 @@ std::vector<NamedRun> runs_of(const record::MigrationRecord& migration);
 /// The migration of that version, null where it is not on trial.
 const record::MigrationRecord* migration_of(const record::Run& run, std::string_view version);
 
+/// "SQLSTATE 23505"; the name of a result code of SQLite's is said alone.
+std::string code_text(std::string_view sqlstate);
 /// "(SQLSTATE 23505)" behind the server's message; the message alone where the failure has none.
 std::string error_text(const record::SqlError& error);
 

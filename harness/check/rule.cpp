@@ -24,6 +24,11 @@ std::span<const Rule> all_rules() {
       k_column_order_changed,
       k_leaves_transaction_open,
       k_session_setting_leaks,
+      // interruption
+      k_not_rerunnable,
+      // dry run
+      k_dry_run_changes,
+      k_dry_run_untrue,
       // schema
       k_constraint_not_validated,
       k_constraint_violated,

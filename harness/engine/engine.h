@@ -45,6 +45,7 @@ struct ToolRequest {
 struct SideOutcome {
   record::SideRun run;
   Touched touched;
+  std::string output;  ///< of a tool: the last that it said, secrets masked
 };
 
 /// The answer to a query, as text.

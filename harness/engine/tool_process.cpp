@@ -23,9 +23,13 @@ class Output {
     m_text += text;
     if (m_text.size() > 2 * k_output_limit) m_text.erase(0, m_text.size() - k_output_limit);
   }
-  std::string last_lines(const Secrets& secrets) const {
+  std::string masked(const Secrets& secrets) const {
     std::string text = secrets.masked(m_text);
     while (const auto wrong = first_invalid_utf8(text)) text[*wrong] = '?';
+    return text;
+  }
+  std::string last_lines(const Secrets& secrets) const {
+    const std::string text = masked(secrets);
     const auto lines = split(trimmed(text), '\n');
     const std::size_t skipped = lines.size() > k_last_lines ? lines.size() - k_last_lines : 0;
     return join({lines.begin() + static_cast<std::ptrdiff_t>(skipped), lines.end()}, "\n");
@@ -86,6 +90,7 @@ Result<ToolEnd> run_program(const ToolRequest& request, const Command& command, 
   if (!finished && (end.in_time || interrupted())) return failed(finished);
   end.failure = failure_of(request, finished);
   end.said = output.last_lines(secrets);
+  end.output = output.masked(secrets);
   return end;
 }
 

@@ -27,6 +27,7 @@ struct ToolEnd {
   bool in_time = true;
   std::string failure;  ///< "alembic ended with exit code 1"; empty where it succeeded
   std::string said;     ///< its last lines on both streams, secrets masked
+  std::string output;   ///< the same as far back as it is kept
 };
 
 /// Runs it to its end or its deadline; nothing that it started outlives it. A Failure where it could not be

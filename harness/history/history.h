@@ -67,6 +67,9 @@ struct Migration {
   /// Where a program outside runs the sides: which; `read` tells of comments alone then. An environment
   /// failure where the program is not installed.
   std::function<Result<ToolCommand>(const Migration&, record::Side)> command;
+  /// The dry run that such a program has; mostly none.
+  std::function<Result<ToolCommand>(const Migration&)> dry_run;
+  bool claims_rerunnable = false;  ///< a second up is said to change nothing
 
   Result<sql::Script> up() const { return script(record::Side::up); }
   Result<sql::Script> down() const { return script(record::Side::down); }  ///< requires down_path
@@ -110,6 +113,8 @@ struct History {
   /// What a side sets in its session stays for the next one. Not so where the tool starts a program or resets
   /// the session for each.
   bool keeps_session = true;
+  /// Each migration is a program that somebody may start twice: a second run is tried too.
+  bool is_started_by_hand = false;
   bool all_in_one = false;  ///< the tool puts all that is pending into one transaction
   std::optional<Preparation> preparation;
   Habits habits;

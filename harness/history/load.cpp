@@ -28,6 +28,7 @@
 #include "history/formats/popx.h"
 #include "history/formats/prisma.h"
 #include "history/formats/rails.h"
+#include "history/formats/script.h"
 #include "history/formats/sequelize.h"
 #include "history/formats/sqitch.h"
 #include "history/formats/sql_migrate.h"
@@ -43,7 +44,7 @@ namespace {
 const std::vector<Format>& all_formats() {
   static const std::vector<Format> k_formats = {
       formats::alembic::format(),         formats::knex::format(),      formats::sequelize::format(),
-      formats::django::format(),          formats::rails::format(),     formats::commands::format(),
+      formats::django::format(),          formats::rails::format(),     formats::commands::format(),        formats::script::format(),
       formats::golang_migrate::format(),  formats::morph::format(),     formats::popx::format(),
       formats::maragudk::format(),        formats::dbmate::format(),    formats::goose::format(),
       formats::sql_migrate::format(),     formats::tern::format(),      formats::sqlx::format(),
@@ -266,6 +267,13 @@ void equip(Preparation& preparation, const scenario::Tool& tool) {
 
 void equip(Migration& migration, const scenario::Tool& tool) {
   if (!migration.command || tool.empty()) return;
+  if (migration.dry_run) {
+    migration.dry_run = [command = std::move(migration.dry_run), tool](const Migration& one) {
+      auto equipped = command(one);
+      if (equipped) equip(*equipped, tool);
+      return equipped;
+    };
+  }
   migration.command = [command = std::move(migration.command), tool](const Migration& one,
                                                                      record::Side side) {
     auto equipped = command(one, side);

@@ -63,6 +63,12 @@ void fields(Archive& archive, Of<Archive, Scan>& scan) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, CascadedRows>& cascaded) {
+  archive("table", cascaded.table);
+  archive("rows", cascaded.rows);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, StatementRecord>& statement) {
   archive("text", statement.text);
   archive("location", statement.location);
@@ -75,6 +81,7 @@ void fields(Archive& archive, Of<Archive, StatementRecord>& statement) {
   archive("notices", statement.notices);
   archive("wal_bytes", statement.wal_bytes);
   archive("error", statement.error);
+  archive("cascaded", statement.cascaded);
 }
 
 template <typename Archive>
@@ -167,6 +174,15 @@ void fields(Archive& archive, Of<Archive, StageSkipped>& skipped) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, DryRun>& dry_run) {
+  archive("command", dry_run.command);
+  archive("output", dry_run.output);
+  archive("error", dry_run.error);
+  archive("change", dry_run.change);
+  archive("bytes_changed", dry_run.bytes_changed);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
   archive("version", migration.version);
   archive("name", migration.name);
@@ -187,6 +203,12 @@ void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
   archive("sequence_moves", migration.sequence_moves);
   archive("schema_facts", migration.schema_facts);
   archive("declarations", migration.declarations);
+  archive("dry_run", migration.dry_run);
+  archive("dry_run_after", migration.dry_run_after);
+  archive("unannounced", migration.unannounced);
+  archive("second_run", migration.second_run);
+  archive("second_run_difference", migration.second_run_difference);
+  archive("claims_rerunnable", migration.claims_rerunnable);
 }
 
 template <typename Archive>

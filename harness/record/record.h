@@ -57,6 +57,12 @@ struct Scan {
   std::int64_t sequential_scans = 0;
 };
 
+/// Rows that a foreign key deleted with those that the statement is about.
+struct CascadedRows {
+  std::string table;
+  std::int64_t rows = 0;
+};
+
 struct StatementRecord {
   std::string text;  ///< at most 4,000 characters
   Location location;
@@ -70,6 +76,7 @@ struct StatementRecord {
   std::vector<Notice> notices;
   std::uint64_t wal_bytes = 0;
   std::optional<SqlError> error;
+  std::vector<CascadedRows> cascaded;  ///< where the engine can tell
 };
 
 /// One setting that a session had otherwise at the end of a side than at its beginning.
@@ -189,6 +196,15 @@ struct Declaration {
 
 enum class Stage { forward, back, again, chain, queries };
 
+/// A dry run of the program that a migration is.
+struct DryRun {
+  std::string command;
+  std::string output;  ///< the last that it said, secrets masked
+  std::optional<SqlError> error;
+  StateDifference change;      ///< which there should be none of
+  bool bytes_changed = false;  ///< although the state is the same; where the engine can tell
+};
+
 struct StageSkipped {
   Stage stage = Stage::back;
   std::string reason;
@@ -216,6 +232,12 @@ struct MigrationRecord {
   std::vector<SequenceMove> sequence_moves;  ///< S0 → S2
   std::vector<SchemaFact> schema_facts;
   std::vector<Declaration> declarations;
+  std::optional<DryRun> dry_run;          ///< on S0
+  std::optional<DryRun> dry_run_after;    ///< on S1
+  std::vector<std::string> unannounced;   ///< what up added or dropped and the first dry run does not name
+  std::optional<SideRun> second_run;      ///< of up on S1, no down between
+  StateDifference second_run_difference;  ///< S1 → after it
+  bool claims_rerunnable = false;         ///< its authors say that a second run changes nothing
 };
 
 /// The trial taken back as a whole and up again.

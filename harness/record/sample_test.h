@@ -32,7 +32,8 @@ inline StatementRecord full_statement() {
           {{"public.users", 2}},
           {{"NOTICE", "00000", "relation exists, skipping", "detail"}},
           18'446'744'073u,
-          full_error()};
+          full_error(),
+          {{"public.orders", 3}}};
 }
 
 inline SideRun full_side(Side side) {
@@ -68,6 +69,13 @@ inline MigrationRecord full_migration() {
   migration.sequence_moves = {{"public.users_id_seq", "unused", "7"}};
   migration.schema_facts = {
       {SchemaFactKind::foreign_key_without_index, "a_fkey", "public.a", "b_id", "public.old.a_fkey", true}};
+  migration.dry_run =
+      DryRun{"script --dry-run", "would create x", full_side(Side::up).error, full_difference(), true};
+  migration.dry_run_after = migration.dry_run;
+  migration.unannounced = {"table x"};
+  migration.second_run = migration.forward;
+  migration.second_run_difference = full_difference();
+  migration.claims_rerunnable = true;
   migration.declarations = {{"data-changed", "a clean-up", "2027-06-30", {"migrations/0001_x.up.sql", 2, 1}}};
   return migration;
 }

@@ -12,7 +12,7 @@
 namespace lockkeeper::rehearsal {
 
 /// One drive of a trial through its stages. Each stage is a file of its own: forward.cpp, back.cpp,
-/// again.cpp, chain.cpp, queries.cpp; what all of them share is in course.cpp.
+/// again.cpp, dry_run.cpp, chain.cpp, queries.cpp; what all of them share is in course.cpp.
 class Course {
  public:
   Course(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
@@ -62,6 +62,12 @@ class Course {
 
   Result<Ending> forward(Passage& passage);
   Result<void> note_schema_facts(Passage& passage, const engine::Touched& touched);
+
+  Result<void> dry_run_before(Passage& passage);
+  Result<void> dry_run_after(Passage& passage);
+  Result<void> run_again_at_once(Passage& passage);
+  Result<void> start_over(std::size_t index, engine::State& state);
+  Result<record::DryRun> dry_run(const history::Migration& migration, const engine::State& before);
 
   Result<Ending> back(Passage& passage);
   Result<void> examine_back(Passage& passage, record::StateDifference difference);

@@ -8,6 +8,7 @@ using record::Side;
 using record::Stage;
 
 Result<Course::Ending> Course::forward(Passage& passage) {
+  if (const auto tried = dry_run_before(passage); !tried) return failed(tried);
   auto outcome = run(*m_instance, *passage.migration, Side::up, Observe::yes);
   if (!outcome) return failed(outcome);
   auto& forward = passage.record->forward.emplace(std::move(outcome->run));
@@ -26,6 +27,8 @@ Result<Course::Ending> Course::forward(Passage& passage) {
   if (const auto noted = note_schema_facts(passage, outcome->touched); !noted) return failed(noted);
   const auto observed = observe_invariants(record::Moment::after_up, passage.migration->version);
   if (!observed) return failed(observed);
+  if (const auto tried = dry_run_after(passage); !tried) return failed(tried);
+  if (const auto repeated = run_again_at_once(passage); !repeated) return failed(repeated);
   return Ending::done;
 }
 

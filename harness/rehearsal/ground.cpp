@@ -49,8 +49,6 @@ tl::unexpected<Failure> base_fails(const history::Migration& migration, const re
 
 }  // namespace
 
-namespace {
-
 engine::ToolRequest request_of(history::ToolCommand tool, record::Side side, const std::string& file,
                                engine::Observe observe) {
   engine::ToolRequest request;
@@ -63,6 +61,8 @@ engine::ToolRequest request_of(history::ToolCommand tool, record::Side side, con
   request.observe = observe;
   return request;
 }
+
+namespace {
 
 /// A side that a program outside runs: observed all the same.
 Result<engine::SideOutcome> run_by_tool(Instance& instance, const history::Migration& migration,

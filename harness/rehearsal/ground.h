@@ -20,6 +20,10 @@ Result<engine::SideOutcome> run_side(engine::Instance& instance, const history::
                                      record::Side side, std::chrono::milliseconds statement_timeout,
                                      engine::Observe observe);
 
+/// What an instance is asked for so that a program runs; `file` is where the migration stands.
+engine::ToolRequest request_of(history::ToolCommand tool, record::Side side, const std::string& file,
+                               engine::Observe observe);
+
 /// Where rehearsals stand: clean instances at any point of the history, each from the nearest image before
 /// it.
 class Ground {

@@ -39,6 +39,7 @@ class Loader {
   void load_fixture(const Value& value);
   void load_migrations(const Value& value);
   void load_tool(const Value& value);
+  void load_script(const Value& value);
   Texts words(const Fields& fields, const std::string& key);
   void load_selection(const Fields& fields);
   void load_only(const Value& value);
@@ -280,11 +281,20 @@ Texts Loader::words(const Fields& fields, const std::string& key) {
 }
 
 void Loader::load_tool(const Value& value) {
-  const Fields fields(m_problems, value, "a tool", {"list", "up", "down", "environment", "deadline"});
+  const Fields fields(m_problems, value, "a tool",
+                      {"list", "up", "down", "dry_run", "scripts", "environment", "deadline"});
   Tool& tool = m_scenario.tool;
   tool.list = words(fields, "list");
   tool.up = words(fields, "up");
   tool.down = words(fields, "down");
+  tool.dry_run = words(fields, "dry_run");
+  each(fields, "scripts", &Loader::load_script);
+  if (!tool.scripts.empty() &&
+      !(tool.list.empty() && tool.up.empty() && tool.down.empty() && tool.dry_run.empty())) {
+    m_problems.report(value.location,
+                      "keys 'scripts' and 'list', 'up', 'down', 'dry_run': only one kind can be given",
+                      "each script has an up, a down and a dry_run of its own");
+  }
   tool.deadline_seconds = fields.count("deadline");
   const Value* const environment = fields.find("environment");
   if (environment == nullptr) return;
@@ -297,6 +307,20 @@ void Loader::load_tool(const Value& value) {
     tool.environment[environment->keys[i].text] =
         read_text(m_problems, environment->items[i], key_named(environment->keys[i].text));
   }
+}
+
+void Loader::load_script(const Value& value) {
+  const Fields fields(m_problems, value, "a script",
+                      {"version", "file", "up", "down", "dry_run", "claims_rerunnable"});
+  Tool::Script script;
+  script.version = fields.required_text("version");
+  script.file = fields.required_text("file");
+  if (fields.required("up") != nullptr) script.up = words(fields, "up");
+  script.down = words(fields, "down");
+  script.dry_run = words(fields, "dry_run");
+  script.claims_rerunnable = fields.flag("claims_rerunnable").value_or(false);
+  script.location = value.location;
+  m_scenario.tool.scripts.push_back(std::move(script));
 }
 
 void Loader::load_selection(const Fields& fields) {
@@ -429,14 +453,16 @@ std::optional<std::string> Loader::answer(const Fields& fields) {
   return value->text;
 }
 
-/// One SQLSTATE or several, since versions differ: what RESTRICT refuses is 23503 up to PostgreSQL 17 and
-/// 23001 since.
+/// One SQLSTATE or several (of SQLite the names of its result codes), since versions differ: what RESTRICT
+/// refuses is 23503 up to PostgreSQL 17 and 23001 since.
 Texts Loader::sqlstates(const Fields& fields) {
   Texts states = fields.texts("fails_before");
   for (const std::string& state : states) {
     const bool alphabet =
         state.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos;
-    if (state.size() == 5 && alphabet) continue;
+    const bool code = state.starts_with("SQLITE_") &&
+                      state.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == std::string::npos;
+    if ((state.size() == 5 && alphabet) || code) continue;
     m_problems.report(fields.find("fails_before")->location,
                       fmt::format("key 'fails_before': '{}' is no SQLSTATE", abridged(state, 40)),
                       "an SQLSTATE is five digits or upper-case letters, for example 23502");

@@ -31,14 +31,27 @@ struct Selection {
 /// words and in the environment's values stand {url}, {host}, {port}, {socket}, {user}, {password},
 /// {database}, and in up and down {version} and {previous}.
 struct Tool {
-  std::vector<std::string> list;  ///< prints the versions in order, one a line
-  std::vector<std::string> up;    ///< from the version before to this one
-  std::vector<std::string> down;  ///< from this version to the one before; empty: there is no way back
+  /// A program that is one migration, with a dry run of its own.
+  struct Script {
+    std::string version;
+    std::string file;  ///< in the folder; its text decides whether it is the same migration still
+    std::vector<std::string> up;
+    std::vector<std::string> down;     ///< empty: there is no way back
+    std::vector<std::string> dry_run;  ///< empty: it has none
+    bool claims_rerunnable = false;    ///< its authors say that a second run changes nothing
+    Location location;
+  };
+  std::vector<std::string> list;     ///< prints the versions in order, one a line
+  std::vector<std::string> up;       ///< from the version before to this one
+  std::vector<std::string> down;     ///< from this version to the one before; empty: there is no way back
+  std::vector<std::string> dry_run;  ///< of the way to this version; empty: it has none
+  std::vector<Script> scripts;       ///< in order, instead of list and up
   std::map<std::string, std::string> environment;
   std::optional<int> deadline_seconds;  ///< of one run of it
 
   bool empty() const {
-    return list.empty() && up.empty() && down.empty() && environment.empty() && !deadline_seconds;
+    return list.empty() && up.empty() && down.empty() && dry_run.empty() && scripts.empty() &&
+           environment.empty() && !deadline_seconds;
   }
 };
 
@@ -116,7 +129,7 @@ struct LevelChange {
 struct Scenario {
   std::string name;
   std::string file;                    ///< where it was read; empty for a bare directory
-  std::string engine;  ///< "postgres" or "sqlite"; empty: as the history's folder says
+  std::string engine;                  ///< "postgres" or "sqlite"; empty: as the history's folder says
   std::vector<int> postgres_versions;  ///< empty: whichever server is found
   /// What each session of SQLite's begins with, by the names of PRAGMAs, in the order given.
   std::vector<std::pair<std::string, std::string>> pragmas;

@@ -27,7 +27,12 @@ Result<Part> statement_by_statement(std::shared_ptr<const Source> source, Piece 
 Result<Part> as_one_message(std::shared_ptr<const Source> source, Piece piece, TransactionShape shape,
                             const std::string& tool) {
   auto part = as_messages(std::move(source), {piece}, shape);
-  if (part && shape == TransactionShape::autocommit && part->statements.size() > 1) {
+  if (!part) return part;
+  const bool sqlite = !part->sources.empty() && part->sources.front()->dialect() == Dialect::sqlite;
+  if (sqlite) {
+    // sqlite3_exec() goes from one to the next, and makes no transaction of them.
+    for (std::size_t i = 0; i < part->statements.size(); ++i) part->statements[i].message = i;
+  } else if (shape == TransactionShape::autocommit && part->statements.size() > 1) {
     part->shape = TransactionShape::one_message;
     part->shape_reason =
         fmt::format("{} sends it as one message, of which the server makes one transaction", tool);

@@ -54,7 +54,7 @@ Result<Part> statement_by_statement(std::shared_ptr<const Source> source, Piece 
 /// A part whose text is sent in one message: in a transaction of the tool's (`one_transaction`), or in none
 /// (`autocommit`), and then the server makes an implicit one where it holds several statements
 /// (https://www.postgresql.org/docs/current/protocol-flow.html, Multiple Statements in a Simple Query).
-/// `tool` names the sender for the reason.
+/// `tool` names the sender for the reason. SQLite makes no transaction of several statements.
 Result<Part> as_one_message(std::shared_ptr<const Source> source, Piece piece, record::TransactionShape shape,
                             const std::string& tool);
 

@@ -16,7 +16,7 @@ using scenario::Expectation;
 std::string found_text(const std::string& found, const std::string& sqlstate) {
   const std::string text = found.empty() ? "nothing" : abridged(found, 200);
   const bool repeats = sqlstate.empty() || text.find(sqlstate) != std::string::npos;
-  return repeats ? text : fmt::format("{} (SQLSTATE {})", text, sqlstate);
+  return repeats ? text : fmt::format("{} ({})", text, code_text(sqlstate));
 }
 
 void report(const Expectation& expectation, std::string message, std::string advice,
@@ -56,8 +56,8 @@ void judge_before(const Expectation& expectation, const ExpectationObservation& 
                                 ? std::string("it ran")
                                 : found_text(observation.before_found, observation.before_sqlstate);
   report(expectation,
-         fmt::format("before up, expected {} to fail with SQLSTATE {}: {}", expectation.describe(),
-                     join(wanted, " or "), found),
+         fmt::format("before up, expected {} to fail with {}: {}", expectation.describe(),
+                     code_text(join(wanted, " or ")), found),
          k_what_to_do, findings);
 }
 

@@ -44,9 +44,11 @@ bool is_loss(const AttributeChange& attribute) {
   return !std::includes(after.begin(), after.end(), before.begin(), before.end());
 }
 
-/// An index's definition from USING on: what it is, whatever it is called and wherever it stands.
+/// An index's definition from USING on (or from ON, where the engine knows one kind alone): what it is,
+/// whatever it is called.
 std::string shape_of(const std::string& definition) {
-  const auto at = definition.find(" USING ");
+  auto at = definition.find(" USING ");
+  if (at == std::string::npos) at = definition.find(" ON ");
   return at == std::string::npos ? definition : definition.substr(at);
 }
 
@@ -126,7 +128,7 @@ std::vector<Loss> losses_of(const record::MigrationRecord& migration) {
                                     attribute_text(attribute.name, attribute.before),
                                     attribute_text(attribute.name, attribute.after))});
     }
-    const bool hangs_on = object.kind == "index" || object.kind == "policy";
+    const bool hangs_on = object.kind == "index" || object.kind == "policy" || object.kind == "trigger";
     if (object.change == Change::lost && hangs_on && !has_successor(object, objects) &&
         !is_of_lost_column(object, objects) && !is_dropped_by_name(migration, object)) {
       losses.push_back(
@@ -164,13 +166,15 @@ constinit const Rule k_privilege_lost{
     .id = "privilege-lost",
     .group = "schema",
     .level = record::Level::error,
-    .summary = "a recreated object no longer has the privileges, owner, comment or indexes that it had",
+    .summary =
+        "a recreated object no longer has the privileges, owner, comment, indexes or triggers that it had",
     .why =
         "DROP and CREATE make another object of the same name. The application's role may not read the new "
         "view, and "
         "the first to tell is a user with an error page.",
     .advice =
-        "use CREATE OR REPLACE, which keeps them, or repeat GRANT, OWNER TO, COMMENT and CREATE INDEX after "
+        "use CREATE OR REPLACE, which keeps them, or repeat GRANT, OWNER TO, COMMENT, CREATE INDEX and "
+        "CREATE TRIGGER after "
         "CREATE",
     .bad = R"(-- up: what was granted on the view is gone
 DROP VIEW active_users;

@@ -98,7 +98,7 @@ class Execution {
   }
 
   Result<void> run();
-  SideOutcome outcome() && { return {std::move(m_run), m_observer.touched()}; }
+  SideOutcome outcome() && { return {std::move(m_run), m_observer.touched(), ""}; }
   /// The statement that turned out not to run in a transaction, when that is why the side failed and it may
   /// be tried without one.
   const Statement* refused() const {

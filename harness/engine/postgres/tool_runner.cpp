@@ -148,6 +148,7 @@ Result<SideOutcome> run_tool(const ToolRequest& request, const std::string& conn
     mask(secrets, statement);
     statement.location = request.location;
   }
+  outcome.output = end->output;
   outcome.touched = std::move(seen->touched);
   if (request.observe == Observe::no) outcome.touched.everything = true;
   return outcome;

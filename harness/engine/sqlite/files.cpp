@@ -93,6 +93,8 @@ class FileInstance : public Instance {
     auto session = open_session();
     if (!session) return failed(session);
     const auto error = session->execute("ANALYZE");
+    // Another connection learns of new statistics only when it reads the schema anew.
+    if (auto reader = open_session()) *m_reader = std::move(*reader);
     return error ? Result<void>(tl::unexpected<Failure>(session->failure(*error))) : Result<void>();
   }
 
@@ -208,6 +210,7 @@ Result<SideOutcome> FileInstance::run_tool(const ToolRequest& request) {
     outcome.run.error = error_of_program(*end);
     outcome.run.error_location = request.location;
   }
+  outcome.output = end->output;
   outcome.touched.everything = true;
   return outcome;
 }

@@ -133,7 +133,7 @@ class Execution {
     return {};
   }
 
-  SideOutcome outcome() && { return {std::move(m_run), std::move(m_touched)}; }
+  SideOutcome outcome() && { return {std::move(m_run), std::move(m_touched), ""}; }
   const sql::Statement* refused() const { return m_refused; }
 
  private:
@@ -263,7 +263,7 @@ class Execution {
     // A dropped table's rows are deleted first where foreign keys are on, and theirs with them.
     if (!m_intent.dropped.empty() && !dependents.empty()) m_touched.everything = true;
     note_idle_pragma(statement, result, word);
-    note_lost_rows(result, dependents);
+    note_cascaded_rows(result, dependents);
     return follow_schema(word == "vacuum", &result);
   }
 
@@ -325,16 +325,13 @@ class Execution {
     return children;
   }
 
-  void note_lost_rows(StatementRecord& result, const std::map<std::string, std::int64_t>& before) {
+  void note_cascaded_rows(StatementRecord& result, const std::map<std::string, std::int64_t>& before) {
     read_own([&] {
       for (const auto& [table, rows] : before) {
         const auto now = m_database.value("SELECT count(*) FROM main." + quoted_name(table));
         const std::int64_t lost = now ? rows - std::atoll(now->c_str()) : 0;
         if (lost <= 0) continue;
-        result.notices.push_back({"WARNING", "",
-                                  fmt::format("took {} of {} with it, by ON DELETE CASCADE",
-                                              counted(lost, "row"), shown_name(table)),
-                                  ""});
+        result.cascaded.push_back({shown_name(table), lost});
       }
       return 0;
     });

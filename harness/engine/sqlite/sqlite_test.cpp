@@ -230,11 +230,12 @@ TEST_F(SqliteTest, a_rebuild_in_a_transaction_takes_the_children_with_it) {
   ASSERT_EQ(wrapped.run.statements.size(), 6U);
   ASSERT_EQ(wrapped.run.statements[0].notices.size(), 1U);
   EXPECT_THAT(wrapped.run.statements[0].notices[0].message, HasSubstr("has no effect inside a transaction"));
-  ASSERT_EQ(wrapped.run.statements[3].notices.size(), 2U);
-  EXPECT_EQ(wrapped.run.statements[3].notices[0].message,
-            "took 2 rows of lines with it, by ON DELETE CASCADE");
-  EXPECT_EQ(wrapped.run.statements[3].notices[1].message,
-            "took 3 rows of orders with it, by ON DELETE CASCADE");
+  const auto& cascaded = wrapped.run.statements[3].cascaded;
+  ASSERT_EQ(cascaded.size(), 2U);
+  EXPECT_EQ(cascaded[0].table, "lines");
+  EXPECT_EQ(cascaded[0].rows, 2);
+  EXPECT_EQ(cascaded[1].table, "orders");
+  EXPECT_EQ(cascaded[1].rows, 3);
   EXPECT_EQ(compare(before, must(m_instance->read_state(&before, wrapped.touched))).data.size(), 2U);
 }
 

@@ -64,6 +64,18 @@ Result<sql::Script> read_nothing(const Migration&, Side) {
   return sql::Script{};
 }
 
+Result<ToolCommand> filled(Command words, const Migration& migration, const std::string& previous) {
+  ToolCommand command;
+  command.command = std::move(words);
+  for (std::string& word : command.command.argv) {
+    put_in(word, "{version}", migration.version);
+    put_in(word, "{previous}", previous);
+  }
+  command.shown = join(command.command.argv, " ");
+  command.name = std::filesystem::path(command.command.argv.front()).filename().string();
+  return command;
+}
+
 Migration migration_of(const Folder& folder, const std::string& version, const std::string& previous) {
   const scenario::Tool& tool = folder.tool();
   Migration migration;
@@ -71,18 +83,15 @@ Migration migration_of(const Folder& folder, const std::string& version, const s
   migration.up_path = file_of(folder, version);
   if (!tool.down.empty()) migration.down_path = migration.up_path;
   migration.up_digest = join(tool.up, " ") + " " + version;
+  if (!tool.dry_run.empty()) {
+    migration.dry_run = [directory = folder.path(), words = tool.dry_run, previous](const Migration& one) {
+      return filled(command_of(directory, words), one, previous);
+    };
+  }
   migration.read = read_nothing;
   migration.command = [directory = folder.path(), up = tool.up, down = tool.down, previous](
                           const Migration& one, Side side) -> Result<ToolCommand> {
-    ToolCommand command;
-    command.command = command_of(directory, side == Side::up ? up : down);
-    for (std::string& word : command.command.argv) {
-      put_in(word, "{version}", one.version);
-      put_in(word, "{previous}", previous);
-    }
-    command.shown = join(command.command.argv, " ");
-    command.name = std::filesystem::path(command.command.argv.front()).filename().string();
-    return command;
+    return filled(command_of(directory, side == Side::up ? up : down), one, previous);
   };
   return migration;
 }

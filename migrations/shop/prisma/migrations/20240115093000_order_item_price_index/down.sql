@@ -1,0 +1,2 @@
+-- DropIndex
+DROP INDEX "OrderItem_price_idx";

@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "OrderItem_price_idx" ON "OrderItem"("price");

@@ -1,0 +1,2 @@
+-- Nobody writes anything else yet.
+UPDATE "User" SET "status" = NULL;

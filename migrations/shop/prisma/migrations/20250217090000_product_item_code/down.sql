@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "Product" DROP COLUMN "itemCode";

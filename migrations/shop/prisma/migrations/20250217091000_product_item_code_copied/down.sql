@@ -1,0 +1,1 @@
+UPDATE "Product" SET "itemCode" = NULL;
