@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "check/change_class.h"
 #include "check/finding.h"
 #include "check/rule.h"
 
@@ -136,6 +137,7 @@ void judge(Run& run, const Scenario& scenario, std::string_view today) {
   run.stale.clear();
   run.missing_expected.clear();
   run.gate = scenario.gate.value_or(Level::error);
+  for (record::MigrationRecord& migration : run.migrations) classify(migration);
   for (const Rule& rule : all_rules()) rule.find(run, scenario, run.findings);
   std::vector<Permit> permits = permits_of(run, scenario);
   for (Finding& finding : run.findings) {

@@ -209,6 +209,8 @@ void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
   archive("second_run", migration.second_run);
   archive("second_run_difference", migration.second_run_difference);
   archive("claims_rerunnable", migration.claims_rerunnable);
+  archive("change_class", migration.change_class);
+  archive("change_reasons", migration.change_reasons);
 }
 
 template <typename Archive>

@@ -62,6 +62,11 @@ struct Words<HistoryFactKind> {
 };
 
 template <>
+struct Words<ChangeClass> {
+  static constexpr std::array<std::string_view, 4> k_words{"none", "safe", "risky", "high risk"};
+};
+
+template <>
 struct Words<Stage> {
   static constexpr std::array<std::string_view, 5> k_words{"forward", "back", "again", "chain", "queries"};
 };
@@ -111,6 +116,10 @@ std::string_view name_of(SchemaFactKind kind) {
 std::string_view name_of(HistoryFactKind kind) {
   return word(kind);
 }
+std::string_view name_of(ChangeClass change) {
+  return word(change);
+}
+
 std::string_view name_of(Stage stage) {
   return word(stage);
 }
@@ -148,6 +157,7 @@ template std::optional<Change> value_named(std::string_view);
 template std::optional<DataChange> value_named(std::string_view);
 template std::optional<SchemaFactKind> value_named(std::string_view);
 template std::optional<HistoryFactKind> value_named(std::string_view);
+template std::optional<ChangeClass> value_named(std::string_view);
 template std::optional<Stage> value_named(std::string_view);
 template std::optional<Moment> value_named(std::string_view);
 template std::optional<FailureKind> value_named(std::string_view);
@@ -161,6 +171,7 @@ template std::vector<std::string> names_of<Change>();
 template std::vector<std::string> names_of<DataChange>();
 template std::vector<std::string> names_of<SchemaFactKind>();
 template std::vector<std::string> names_of<HistoryFactKind>();
+template std::vector<std::string> names_of<ChangeClass>();
 template std::vector<std::string> names_of<Stage>();
 template std::vector<std::string> names_of<Moment>();
 template std::vector<std::string> names_of<FailureKind>();

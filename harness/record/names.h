@@ -20,6 +20,7 @@ std::string_view name_of(DataChange change);
 std::string_view name_of(SchemaFactKind kind);
 std::string_view name_of(HistoryFactKind kind);
 std::string_view name_of(Stage stage);
+std::string_view name_of(ChangeClass change);
 std::string_view name_of(Moment moment);
 std::string_view name_of(FailureKind kind);
 

@@ -196,6 +196,9 @@ struct Declaration {
 
 enum class Stage { forward, back, again, chain, queries };
 
+/// How much care a change wants, by what it was seen to change.
+enum class ChangeClass { none, safe, risky, high_risk };
+
 /// A dry run of the program that a migration is.
 struct DryRun {
   std::string command;
@@ -237,7 +240,9 @@ struct MigrationRecord {
   std::vector<std::string> unannounced;   ///< what up added or dropped and the first dry run does not name
   std::optional<SideRun> second_run;      ///< of up on S1, no down between
   StateDifference second_run_difference;  ///< S1 → after it
-  bool claims_rerunnable = false;         ///< its authors say that a second run changes nothing
+  ChangeClass change_class = ChangeClass::none;
+  std::vector<std::string> change_reasons;  ///< why it is not safe: "drops column public.users.nick"
+  bool claims_rerunnable = false;           ///< its authors say that a second run changes nothing
 };
 
 /// The trial taken back as a whole and up again.

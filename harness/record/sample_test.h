@@ -76,6 +76,8 @@ inline MigrationRecord full_migration() {
   migration.second_run = migration.forward;
   migration.second_run_difference = full_difference();
   migration.claims_rerunnable = true;
+  migration.change_class = ChangeClass::high_risk;
+  migration.change_reasons = {"drops column public.users.nick"};
   migration.declarations = {{"data-changed", "a clean-up", "2027-06-30", {"migrations/0001_x.up.sql", 2, 1}}};
   return migration;
 }

@@ -275,7 +275,22 @@ void add_invariants(Lines& lines, const record::Run& run, const Paint& paint) {
   }
 }
 
+/// Those that want more care than a safe one, and why.
+void add_change_classes(Lines& lines, const record::Run& run, const Paint& paint) {
+  constexpr std::size_t k_most = 5;
+  std::size_t shown = 0;
+  for (const auto& migration : run.migrations) {
+    if (migration.change_class < record::ChangeClass::risky) continue;
+    if (++shown > k_most) continue;
+    lines.push_back("  " + paint.dim(fmt::format(
+                               "{}: {} {}", name_of(migration.change_class), readable(migration.version),
+                               short_text(join(migration.change_reasons, ", "), k_longest_message))));
+  }
+  if (shown > k_most) lines.push_back("  " + paint.dim(fmt::format("risky: … and {} more", shown - k_most)));
+}
+
 void add_remarks(Lines& lines, const record::Run& run, const Paint& paint, Detail detail) {
+  add_change_classes(lines, run, paint);
   if (const auto skips = skips_of(run); !skips.empty()) {
     lines.push_back("  " + paint.dim("skipped: " + short_text(described(skips), k_longest_message)));
   }

@@ -61,19 +61,29 @@ std::string stage_cell(const StageResult& stage) {
   return fmt::format("{} {}", mark_of(stage.outcome), human(stage.duration));
 }
 
+std::string change_cell(const record::MigrationRecord& migration) {
+  if (migration.change_class == record::ChangeClass::none) return "–";
+  constexpr std::size_t k_longest_reasons = 80;
+  const std::string reasons = join(migration.change_reasons, ", ");
+  const std::string name(name_of(migration.change_class));
+  return reasons.empty() ? name : fmt::format("{}: {}", name, prose(abridged(reasons, k_longest_reasons)));
+}
+
 std::string migration_row(const record::MigrationRecord& migration) {
   std::string row = fmt::format("| {} {} |", code(migration.version),
                                 markdown_text(abridged(readable(migration.name), k_longest_name)));
   for (const StageResult& stage : stages_of(migration)) row += fmt::format(" {} |", stage_cell(stage));
+  row += fmt::format(" {} |", change_cell(migration));
   return row + "\n";
 }
 
 std::string chain_row(const record::Run& run) {
   const ChainResult chain = chain_of(run.chain);
-  if (chain.outcome == Outcome::skipped) return fmt::format("| *chain* | | – {} | |\n", prose(chain.reason));
+  if (chain.outcome == Outcome::skipped)
+    return fmt::format("| *chain* | | – {} | | |\n", prose(chain.reason));
   const std::string stop = run.chain.stops_at.empty() ? "" : " to " + code(run.chain.stops_at);
   const std::string failed = chain.outcome == Outcome::failed ? " at " + code(chain.reason) : "";
-  return fmt::format("| *chain* | | {} {}{}{} | {} |\n", mark_of(chain.outcome), human(chain.back), stop,
+  return fmt::format("| *chain* | | {} {}{}{} | {} | |\n", mark_of(chain.outcome), human(chain.back), stop,
                      failed, run.chain.again.empty() ? "–" : human(chain.again));
 }
 
@@ -91,10 +101,10 @@ std::vector<const record::MigrationRecord*> chosen_rows(const record::Run& run) 
 
 std::string migrations_table(const record::Run& run) {
   if (run.migrations.empty()) return "";
-  std::string table = "| migration | up | down | again |\n|---|---|---|---|\n";
+  std::string table = "| migration | up | down | again | change |\n|---|---|---|---|---|\n";
   for (const auto* migration : chosen_rows(run)) table += migration_row(*migration);
   if (run.migrations.size() > k_most_rows) {
-    table += fmt::format("| … and {} more | | | |\n", run.migrations.size() - k_most_rows);
+    table += fmt::format("| … and {} more | | | | |\n", run.migrations.size() - k_most_rows);
   }
   return table + chain_row(run);
 }
