@@ -12,8 +12,8 @@
 #include "base/process.h"
 #include "base/text.h"
 
-/// Histories that the real tools run: knex, sequelize-cli, Django and Rails. One that is not installed is
-/// skipped.
+/// Histories that the real tools run: knex, sequelize-cli, Django, Rails and Liquibase. One that is not
+/// installed is skipped.
 namespace lockkeeper::app::testing {
 
 namespace {
@@ -195,6 +195,57 @@ void write_rails_bad(const Folder& folder) {
                "    execute 'CREATE TABLE half (id int)'\n    execute 'SELECT * FROM nowhere'\n  end\nend\n");
 }
 
+// ── Liquibase, with changes that it alone can make SQL of
+
+constexpr const char* k_liquibase_root =
+    "databaseChangeLog:\n"
+    "  - changeSet:\n      id: 1\n      author: a\n      changes:\n"
+    "        - createTable:\n            tableName: users\n            columns:\n"
+    "              - column: {name: id, type: int, autoIncrement: true, constraints: {primaryKey: true}}\n"
+    "              - column: {name: name, type: text}\n"
+    "  - include: {file: email.yaml, relativeToChangelogFile: true}\n"
+    "  - include: {file: bad.yaml, relativeToChangelogFile: true, errorIfMissing: false}\n";
+
+std::string change_set(const std::string& id, const std::string& more) {
+  return "databaseChangeLog:\n  - changeSet:\n      id: " + id + "\n      author: a\n" + more;
+}
+
+void write_liquibase_email(const Folder& folder, const std::string& rollback) {
+  folder.write(
+      "db/email.yaml",
+      change_set("2",
+                 "      changes:\n        - addColumn:\n            tableName: users\n            columns:\n"
+                 "              - column: {name: email, type: text}\n"
+                 "              - column: {name: age, type: int}\n" +
+                     rollback));
+}
+
+void write_liquibase(const Folder& folder) {
+  fs::create_symlink(node_modules(), folder.path() / "node_modules");
+  folder.write("db/root.yaml", k_liquibase_root);
+  // The place that the project would really go to.
+  folder.write("db/liquibase.properties",
+               "changeLogFile=root.yaml\nurl=jdbc:postgresql://production.invalid/shop\nusername=x\n");
+  write_liquibase_email(folder,
+                        "      rollback:\n        - dropColumn: {tableName: users, columnName: email}\n");
+}
+
+void write_liquibase_bad(const Folder& folder) {
+  folder.write("db/bad.yaml",
+               change_set("3",
+                          "      runInTransaction: false\n      changes:\n"
+                          "        - createTable:\n            tableName: half\n            columns:\n"
+                          "              - column: {name: id, type: int}\n"
+                          "        - sql: {sql: 'SELECT * FROM nowhere'}\n"));
+}
+
+std::string missing_liquibase() {
+  if (!find_in_path("java")) return "java is not installed";
+  return fs::exists(node_modules() / "liquibase/dist/liquibase/internal/lib")
+             ? ""
+             : "liquibase is not installed in " + node_modules().string();
+}
+
 std::vector<Project> all_projects() {
   return {
       {"knex", "migrations", "3", [] { return missing_node_tool("knex", "knex"); },
@@ -233,7 +284,9 @@ std::vector<Project> all_projects() {
          write_rails_email(folder, "");
        },
        [](const Folder& folder) { write_rails_email(folder, "remove_column :users, :age"); },
-       write_rails_bad}};
+       write_rails_bad},
+      {"liquibase", "db", "bad.yaml::3::a", missing_liquibase, write_liquibase,
+       [](const Folder& folder) { write_liquibase_email(folder, ""); }, write_liquibase_bad}};
 }
 
 class OutsideTools : public ::testing::TestWithParam<Project> {

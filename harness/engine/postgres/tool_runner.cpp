@@ -27,8 +27,8 @@ namespace fs = std::filesystem;
 
 /// How long the server may work on what a tool sent before it ended.
 constexpr std::chrono::seconds k_patience{10};
-/// An error with which a tool failed is among the last statements; rolling back and closing follow it.
-constexpr std::size_t k_last_statements = 5;
+/// An error with which a tool failed is among the last statements; rolling back, letting go of locks and closing follow it.
+constexpr std::size_t k_last_statements = 12;
 
 /// A directory that is ours alone.
 class ToolDirectory {

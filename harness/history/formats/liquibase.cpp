@@ -15,6 +15,7 @@
 #include "history/bookkeeping.h"
 #include "history/faults.h"
 #include "history/files_below.h"
+#include "history/formats/liquibase_command.h"
 #include "history/formats/liquibase_formatted.h"
 #include "history/formats/liquibase_sql.h"
 #include "history/formats/liquibase_tree.h"
@@ -31,7 +32,7 @@ using Down = FormattedChangeSet::Down;
 
 /// SQL of one side: of a file, all of it or a change set in it, or text of its own.
 struct Sql {
-  enum class Kind { formatted_up, formatted_down, file, text };
+  enum class Kind { formatted_up, formatted_down, file, text, of_liquibase };
   Kind kind = Kind::file;
   std::string file;
   std::size_t begin = 0;  ///< of the formatted change set in the file, in bytes
@@ -50,6 +51,7 @@ struct ChangeSet {
   bool has_down = false;
   bool in_transaction = true;
   bool runs_when_changed = false;
+  bool undoes_itself = true;  ///< all its changes do, where there is no rollback
   std::string digest;
   std::string place;  ///< for shape_reason
   std::shared_ptr<const Parameters> parameters;
@@ -233,6 +235,7 @@ class Reading {
     m_sets.push_back(std::move(set));
   }
   void refuse_twins();
+  void leave_it_to_liquibase();
   void leave_others();
 
   const Folder& m_folder;
@@ -243,6 +246,7 @@ class Reading {
   std::vector<ChangeSet> m_sets;
   std::set<std::string> m_included;  ///< real paths
   std::optional<std::string> m_root;
+  bool m_is_run_by_liquibase = false;  ///< some change is not SQL: then it runs all of them
 };
 
 /// Beside the changelog, or below a folder that a search path would name: ours and those above it up to the
@@ -292,7 +296,18 @@ void Reading::take_property(const Node& node, const std::string& from) {
   m_parameters.emplace(attribute(node, "name"), expanded(attribute(node, "value"), m_parameters));
 }
 
-/// The SQL of a change; nothing, and a fault, for a change that is not SQL.
+/// All that a change says, so that another text is another one.
+std::string text_of_node(const Node& node) {
+  std::string text = node.name;
+  for (const auto& [name, value] : node.attributes)
+    text += fmt::format("|{}={}:{}", name, value.size(), value);
+  text += "|" + node.text;
+  for (const Node& child : node.children) text += "(" + text_of_node(child) + ")";
+  return text;
+}
+
+/// The SQL of a change, or that Liquibase alone can make SQL of it; nothing, and a fault, where its file is
+/// missing.
 std::optional<Sql> Reading::sql_of(const Node& node, const std::string& from) {
   Sql sql;
   sql.sending.split = truth(node, "splitStatements", true);
@@ -317,12 +332,12 @@ std::optional<Sql> Reading::sql_of(const Node& node, const std::string& from) {
                  "restore the file");
     return std::nullopt;
   }
-  m_faults.add(
-      from,
-      fmt::format("'{}': the change '{}' at line {} is not SQL, and only Liquibase can make SQL of it", from,
-                  node.name, node.line),
-      "write it as a change set of formatted SQL: `liquibase update-sql` shows the SQL");
-  return std::nullopt;
+  m_is_run_by_liquibase = true;
+  sql.kind = Sql::Kind::of_liquibase;
+  sql.file = from;
+  sql.line = node.line;
+  sql.text = text_of_node(node);
+  return sql;
 }
 
 void Reading::take_down(const Node& node, const std::string& from, ChangeSet& set) {
@@ -365,13 +380,15 @@ void Reading::take_change_set(const Node& node, const std::string& from) {
       leave(set, "its preconditions are taken to hold; Liquibase asks the database");
     } else if (!k_no_changes.contains(child.name)) {
       if (!is_for_postgres(attribute(child, "dbms"))) continue;
+      set.undoes_itself = set.undoes_itself && undoes_itself(child.name);
       if (auto sql = sql_of(child, from)) set.up.push_back(std::move(*sql));
     }
   }
   if (set.up.empty()) return leave(set, "it changes nothing");
   Hasher hasher;
   for (const Sql& sql : set.up) {
-    if (sql.kind != Sql::Kind::text) return add(std::move(set));
+    const bool in_the_changelog = sql.kind == Sql::Kind::text || sql.kind == Sql::Kind::of_liquibase;
+    if (!in_the_changelog) return add(std::move(set));
     hasher.add_field(sql.text);
   }
   set.digest = hasher.hex();
@@ -589,6 +606,38 @@ void Reading::leave_others() {
   std::ranges::sort(m_history.not_taken);
 }
 
+Result<sql::Script> read_no_sql(const Migration&, Side) {
+  return sql::Script{};
+}
+
+/// Where includes may be relative to: the changelog's folder, and those above it up to the root of the
+/// repository.
+std::vector<std::string> search_paths(const std::string& changelog) {
+  std::vector<std::string> paths;
+  std::error_code ignored;
+  for (fs::path at = fs::path(real(changelog)).parent_path(); !at.empty(); at = at.parent_path()) {
+    paths.push_back(at.string());
+    if (fs::is_directory(at / "src/main/resources", ignored))
+      paths.push_back((at / "src/main/resources").string());
+    if (fs::exists(at / ".git", ignored) || at == at.root_path()) break;
+  }
+  // Without a repository around it the file system's root is nobody's search path.
+  if (paths.back() == "/") paths.resize(1);
+  return paths;
+}
+
+void Reading::leave_it_to_liquibase() {
+  const Project project{m_root ? real(*m_root) : "", m_properties.file, search_paths(m_root ? *m_root : "")};
+  for (Migration& migration : m_history.migrations) {
+    migration.read = read_no_sql;
+    migration.command = [project](const Migration&, Side side) {
+      return command_of_liquibase(project, side);
+    };
+  }
+  m_history.keeps_session = false;
+  m_history.bookkeeping = books_of_program(m_history.bookkeeping->tables);
+}
+
 Result<History> Reading::read() {
   auto chosen = root();
   if (!chosen) return failed(chosen);
@@ -601,10 +650,12 @@ Result<History> Reading::read() {
   m_history.habits.when_edited = "Liquibase refuses to update databases that have it: its checksum differs";
   std::map<std::string, std::string> keys;
   for (ChangeSet& set : m_sets) {
+    if (m_is_run_by_liquibase) set.has_down = set.has_down || set.undoes_itself;
     keys[set.shown()] = fmt::format("{}, {}, {}", literal(set.id), literal(set.author), literal(set.path));
     m_history.migrations.push_back(migration_of(std::move(set)));
   }
   m_history.bookkeeping = bookkeeping(std::move(keys));
+  if (m_is_run_by_liquibase) leave_it_to_liquibase();
   leave_others();
   return std::move(m_history);
 }

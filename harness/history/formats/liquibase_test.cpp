@@ -223,11 +223,41 @@ TEST_F(LiquibaseTest, changes_that_are_no_sql_need_liquibase_itself) {
   write("root.xml",
         "<databaseChangeLog><changeSet id=\"1\" author=\"a\">\n<createTable tableName=\"x\"/></changeSet>"
         "</databaseChangeLog>");
-  EXPECT_EQ(failure(),
-            "DIR/root.xml: error: 'DIR/root.xml': the change 'createTable' at line 2 is not SQL, and only "
-            "Liquibase can "
-            "make SQL of it\nhint: write it as a change set of formatted SQL: `liquibase update-sql` shows "
-            "the SQL");
+  const History history = loaded();
+  ASSERT_EQ(history.migrations.size(), 1U);
+  const Migration& migration = history.migrations[0];
+  EXPECT_TRUE(migration.down_path.has_value()) << "Liquibase undoes createTable by itself";
+  EXPECT_EQ(history.bookkeeping->create, "") << "it makes its own tables";
+  EXPECT_EQ(statements(migration.up()), Texts{});
+  const auto command = migration.command(migration, record::Side::down);
+  if (!command) {
+    EXPECT_EQ(command.error().kind, FailureKind::environment);
+    EXPECT_EQ(command.error().message, "cannot run 'liquibase': it is not installed");
+  } else {
+    EXPECT_EQ(command->shown, "liquibase rollback-count --count=1");
+  }
+}
+
+TEST_F(LiquibaseTest, where_one_change_needs_liquibase_it_runs_all_of_them) {
+  write(
+      "root.xml",
+      "<databaseChangeLog>\n<changeSet id=\"1\" author=\"a\"><sql>CREATE TABLE x (a int)</sql></changeSet>\n"
+      "<changeSet id=\"2\" author=\"a\"><dropColumn tableName=\"x\" columnName=\"a\"/></changeSet>\n"
+      "<changeSet id=\"3\" author=\"a\"><dropTable "
+      "tableName=\"x\"/><rollback/></changeSet></databaseChangeLog>");
+  const History history = loaded();
+  ASSERT_EQ(history.migrations.size(), 3U);
+  for (const Migration& migration : history.migrations) EXPECT_TRUE(migration.command != nullptr);
+  EXPECT_FALSE(history.migrations[0].down_path.has_value()) << "SQL has no way back by itself";
+  EXPECT_FALSE(history.migrations[1].down_path.has_value());
+  EXPECT_TRUE(history.migrations[2].down_path.has_value()) << "an empty rollback is one";
+  const std::string before = history.migrations[1].hash_of_up().value();
+  write(
+      "root.xml",
+      "<databaseChangeLog>\n<changeSet id=\"1\" author=\"a\"><sql>CREATE TABLE x (a int)</sql></changeSet>\n"
+      "<changeSet id=\"2\" author=\"a\"><dropColumn tableName=\"x\" columnName=\"b\"/></changeSet>\n"
+      "</databaseChangeLog>");
+  EXPECT_NE(loaded().migrations[1].hash_of_up().value(), before) << "another change is another migration";
 }
 
 TEST_F(LiquibaseTest, broken_roots_are_refused) {
