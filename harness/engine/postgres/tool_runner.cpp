@@ -27,8 +27,9 @@ namespace fs = std::filesystem;
 
 /// How long the server may work on what a tool sent before it ended.
 constexpr std::chrono::seconds k_patience{10};
-/// An error with which a tool failed is among the last statements; rolling back, letting go of locks and closing follow it.
-constexpr std::size_t k_last_statements = 12;
+/// An error with which a tool failed is among the last statements (rolling back and closing follow it), or is
+/// what the tool says.
+constexpr std::size_t k_last_statements = 5;
 
 /// A directory that is ours alone.
 class ToolDirectory {
@@ -82,9 +83,9 @@ void mask(const Secrets& secrets, record::StatementRecord& statement) {
 
 /// What the server said, if that is why it failed, else what the tool said.
 record::SqlError error_of(const ToolEnd& end, const Seen& seen) {
-  const bool is_of_server =
-      end.in_time && seen.last_error && seen.last_error_at + k_last_statements >= seen.statements.size();
-  if (!is_of_server) return error_of_program(end);
+  const bool is_late = seen.last_error && seen.last_error_at + k_last_statements >= seen.statements.size();
+  const bool is_told = seen.last_error && end.output.find(seen.last_error->message) != std::string::npos;
+  if (!end.in_time || (!is_late && !is_told)) return error_of_program(end);
   record::SqlError error = *seen.last_error;
   if (error.detail.empty()) error.detail = end.said.empty() ? end.failure : end.failure + ":\n" + end.said;
   return error;
