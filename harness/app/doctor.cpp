@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "engine/postgres/binaries.h"
+#include "engine/sqlite/sqlite.h"
 
 namespace lockkeeper::app {
 
@@ -75,6 +76,7 @@ Result<ExitCode> doctor_command(const std::vector<std::string>& arguments) {
   line(account.has_value(), "account", account ? "servers run as " + account->name : account.error().message);
   const bool served = show_servers(*servers, account);
   show_tools();
+  line(true, "sqlite", engine::sqlite::library_version() + ", the library that this program is linked with");
   const bool stored = show_store(*parsed);
   line(true, "processors", std::to_string(std::thread::hardware_concurrency()));
   return served && stored && account ? ExitCode::pass : ExitCode::environment;

@@ -1,0 +1,189 @@
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/program_test.h"
+
+/// The program on SQLite, as a newcomer would start it.
+namespace lockkeeper::app::testing {
+
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr const char* k_rows =
+    "CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL);\n"
+    "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INT NOT NULL REFERENCES users (id) ON DELETE "
+    "CASCADE);\n"
+    "INSERT INTO users (email) VALUES ('a'), ('b'); INSERT INTO orders VALUES (1, 1), (2, 2), (3, 2);\n";
+
+class SqliteCheck : public ::testing::Test {
+ protected:
+  SqliteCheck() { m_folder.write("rows.sql", k_rows); }
+  Checked checked(std::vector<std::string> arguments) const {
+    return check(std::move(arguments), {.directory = m_folder.path()});
+  }
+  Outcome run(const std::vector<std::string>& arguments) const {
+    return run_program(arguments, {.directory = m_folder.path()});
+  }
+  void write_rebuild() const {
+    m_folder.write(
+        "m/1_name.up.sql",
+        "ALTER TABLE users ADD COLUMN name TEXT;\nPRAGMA foreign_keys = OFF;\n"
+        "CREATE TABLE n (id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL, name TEXT NOT NULL "
+        "DEFAULT '');\n"
+        "INSERT INTO n SELECT id, email, '' FROM users;\nDROP TABLE users;\nALTER TABLE n RENAME TO users;\n"
+        "PRAGMA foreign_keys = ON;\n");
+    m_folder.write("m/1_name.down.sql", "ALTER TABLE users DROP COLUMN name;\n");
+  }
+
+  Folder m_folder;
+};
+
+TEST_F(SqliteCheck, a_folder_alone_tells_that_it_is_for_sqlite) {
+  m_folder.write("m/1_tags.up.sql", "CREATE TABLE tags (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);\n");
+  m_folder.write("m/1_tags.down.sql", "DROP TABLE tags;\n");
+  const Checked result = checked({"m"});
+  EXPECT_EQ(result.outcome.exit_code, 0) << result.outcome.said();
+  EXPECT_EQ(result.run().at("server").at("engine"), "sqlite");
+  EXPECT_EQ(result.run().at("migrations")[0].at("change_class"), "safe");
+}
+
+TEST_F(SqliteCheck, the_engine_can_be_named) {
+  m_folder.write("m/1_tags.up.sql", "CREATE TABLE tags (name TEXT);\n");
+  m_folder.write("m/1_tags.down.sql", "DROP TABLE tags;\n");
+  EXPECT_EQ(checked({"m", "--engine", "sqlite"}).run().at("server").at("engine"), "sqlite");
+  EXPECT_EQ(checked({"m"}).run().at("server").at("engine"), "postgres");
+  Outcome outcome = run({"check", "m", "--engine", "sqlit"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.errors, HasSubstr("engine 'sqlit': not known (did you mean 'sqlite'?)"));
+  outcome = run({"check", "m", "--engine", "sqlite", "--server", "postgresql://x"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.said(), HasSubstr("are for SQLite, which has no server"));
+}
+
+TEST_F(SqliteCheck, a_rebuild_inside_a_transaction_is_not_let_through) {
+  write_rebuild();
+  m_folder.write("s.yaml",
+                 "scenario: s\nengine: {sqlite: {foreign_keys: on}}\nfixture: [rows.sql]\nmigrations: m\n");
+  const Checked result = checked({"s.yaml"});
+  EXPECT_EQ(result.outcome.exit_code, 1) << result.outcome.said();
+  const auto finding = result.finding("cascade-dropped");
+  ASSERT_FALSE(finding.is_null()) << result.outcome.said();
+  EXPECT_EQ(finding.at("location").at("line"), 5);
+  EXPECT_THAT(finding.at("message").get<std::string>(), HasSubstr("3 rows of orders"));
+  EXPECT_THAT(result.rules(), Contains("data-not-restored"));
+  EXPECT_THAT(result.outcome.output, HasSubstr("for example id=1"));
+  // The same statements without a transaction around them.
+  const Checked apart = checked({"s.yaml", "--transaction", "statement"});
+  EXPECT_THAT(apart.rules(), AllOf(Not(Contains("cascade-dropped")), Not(Contains("data-not-restored"))));
+}
+
+TEST_F(SqliteCheck, a_second_run_starts_from_the_snapshot) {
+  m_folder.write("m/1_tags.up.sql", "CREATE TABLE tags (name TEXT) WITHOUT ROWID;\n");
+  m_folder.write("m/1_tags.down.sql", "DROP TABLE tags;\n");
+  m_folder.write("m/1_tags.up.sql", "CREATE TABLE tags (name TEXT PRIMARY KEY) WITHOUT ROWID;\n");
+  const Folder store;
+  const Start setup{.directory = m_folder.path(), .store = store.path()};
+  const Checked first = check({"m", "--fixture", "rows.sql"}, setup);
+  EXPECT_EQ(first.outcome.exit_code, 0) << first.outcome.said();
+  EXPECT_FALSE(first.run().at("timings").at("from_snapshot"));
+  const Checked second = check({"m", "--fixture", "rows.sql"}, setup);
+  EXPECT_TRUE(second.run().at("timings").at("from_snapshot"));
+  EXPECT_EQ(second.run().at("base_rows"), 5);
+}
+
+TEST_F(SqliteCheck, a_failed_database_can_be_kept) {
+  m_folder.write("m/1_bad.up.sql", "PRAGMA user_version = 4;\nCREATE TABLE bad (a REFERENCES);\n");
+  const Folder store;
+  const Outcome outcome =
+      run_program({"check", "m", "--keep"}, {.directory = m_folder.path(), .store = store.path()});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.said();
+  const auto at = outcome.output.find("sqlite3 /");
+  ASSERT_NE(at, std::string::npos) << outcome.said();
+  const std::string line = outcome.output.substr(at + 8);
+  EXPECT_TRUE(fs::is_regular_file(line.substr(0, line.find_first_of(" \n")))) << line;
+  EXPECT_EQ(run_program({"cache", "clear"}, {.directory = m_folder.path(), .store = store.path()}).exit_code,
+            0);
+}
+
+TEST_F(SqliteCheck, a_migration_that_never_ends_is_a_finding_and_a_signal_leaves_nothing) {
+  m_folder.write("m/1_loop.up.sql",
+                 "PRAGMA cache_size = 100;\nWITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                 "SELECT max(i) FROM n;\n");
+  const Checked result = checked({"m", "--timeout", "1"});
+  EXPECT_EQ(result.outcome.exit_code, 1) << result.outcome.said();
+  EXPECT_THAT(result.outcome.output, HasSubstr("did not end within"));
+
+  const Folder store;
+  Running running({"check", "m"}, {.directory = m_folder.path(), .store = store.path()});
+  ASSERT_TRUE(running.handles(SIGTERM));
+  running.send(SIGTERM);
+  const Outcome outcome = running.finish();
+  EXPECT_EQ(outcome.exit_code, 130) << outcome.said();
+  EXPECT_EQ(remains(store.path(), outcome.pid), "");
+}
+
+TEST_F(SqliteCheck, what_is_not_in_the_folder_is_not_touched) {
+  m_folder.write("production.db", "");
+  m_folder.write("m/1_out.up.sql", "ATTACH '" + (m_folder.path() / "production.db").string() +
+                                       "' AS p;\nCREATE TABLE p.t (a INTEGER PRIMARY KEY AUTOINCREMENT);\n");
+  const Checked result = checked({"m"});
+  EXPECT_EQ(result.outcome.exit_code, 1) << result.outcome.said();
+  EXPECT_THAT(result.outcome.output, HasSubstr("lies outside of the database that is migrated"));
+  EXPECT_EQ(fs::file_size(m_folder.path() / "production.db"), 0U);
+}
+
+TEST_F(SqliteCheck, scripts_are_tried_dry_and_twice) {
+  m_folder.write(
+      "scripts/add.py",
+      "import os, sqlite3, sys\n"
+      "dry = '--apply' not in sys.argv\n"
+      "db = sqlite3.connect(f\"file:{os.environ['APP_DB']}?mode={'ro' if dry else 'rw'}\", uri=True)\n"
+      "there = 'nick' in [c[1] for c in db.execute('PRAGMA table_info(users)')]\n"
+      "print('users.nick', 'is there' if there else 'would be added', os.environ['APP_PASSWORD'])\n"
+      "if not dry and not there: db.execute('ALTER TABLE users ADD COLUMN nick TEXT')\n"
+      "db.commit()\n");
+  m_folder.write(
+      "s.yaml",
+      "scenario: s\nengine: sqlite\nfixture: [rows.sql]\nmigrations:\n  path: scripts\n  tool:\n    "
+      "scripts:\n"
+      "      - {version: nick, file: add.py, up: python3 add.py --apply, dry_run: python3 add.py, "
+      "claims_rerunnable: true}\n    environment: {APP_DB: '{database}', APP_PASSWORD: hunter2}\n");
+  const Checked result = checked({"s.yaml"});
+  EXPECT_EQ(result.outcome.exit_code, 0) << result.outcome.said();
+  const auto& migration = result.run().at("migrations")[0];
+  EXPECT_EQ(migration.at("dry_run").at("bytes_changed"), false);
+  EXPECT_THAT(migration.at("dry_run").at("output").get<std::string>(), HasSubstr("would be added"));
+  EXPECT_THAT(migration.at("dry_run_after").at("output").get<std::string>(), HasSubstr("is there"));
+  EXPECT_THAT(migration.at("unannounced"), IsEmpty());
+  EXPECT_TRUE(migration.at("second_run").at("error").is_null());
+  EXPECT_THAT(result.record.dump(), Not(HasSubstr("hunter2"))) << "secrets are masked";
+}
+
+TEST_F(SqliteCheck, scripts_that_are_not_there_or_hang_are_told) {
+  m_folder.write("scripts/hang.py", "import time\ntime.sleep(600)\n");
+  const std::string head =
+      "scenario: s\nengine: sqlite\nmigrations:\n  path: scripts\n  tool:\n    deadline: 1\n    scripts:\n";
+  m_folder.write("none.yaml", head + "      - {version: a, file: none.py, up: python3 none.py}\n");
+  Outcome outcome = run({"check", "none.yaml"});
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.said();
+  EXPECT_THAT(outcome.said(), HasSubstr("script 'none.py': there is no such file"));
+  m_folder.write("hang.yaml", head + "      - {version: a, file: hang.py, up: python3 hang.py}\n");
+  outcome = run({"check", "hang.yaml"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.said();
+  EXPECT_THAT(outcome.said(), HasSubstr("hang.py did not end within 1.0 s"));
+  m_folder.write("typo.yaml", head + "      - {version: a, file: hang.py, up: python3 hang.py, dryrun: x}\n");
+  outcome = run({"check", "typo.yaml"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.errors, AllOf(HasSubstr("typo.yaml:8:"), HasSubstr("did you mean 'dry_run'?")));
+}
+
+}  // namespace
+
+}  // namespace lockkeeper::app::testing
