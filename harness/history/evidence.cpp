@@ -83,7 +83,7 @@ bool has_sql(const Folder& folder) {
 namespace {
 
 constexpr std::size_t k_looked_at = 100;
-constexpr std::size_t k_looked_bytes = 65536;
+constexpr std::size_t k_looked_bytes = 16384;
 
 bool is_of_sqlite_alone(std::string_view text) {
   using sql::is_keyword;
