@@ -171,9 +171,45 @@ bool has_word(const std::string& statement, std::string_view word) {
   return lower(statement).find(word) != std::string::npos;
 }
 
+/// By what SQLite says; empty where that leaves nothing to add.
+std::string_view sqlite_advice(const record::SqlError& error, record::Side side) {
+  const auto says = [&](std::string_view words) { return has_word(error.message, words); };
+  if (says("no such function") || says("no such collation sequence")) {
+    return "the application registers it in its own sessions, and no other program has it: write the "
+           "migration without "
+           "it, or rehearse the application's own command (migrations: {tool: {list, up, down}})";
+  }
+  if (says("foreign key mismatch"))
+    return "give the columns that the key leads to a PRIMARY KEY or a UNIQUE index";
+  if (error.sqlstate.starts_with("SQLITE_CONSTRAINT_FOREIGNKEY"))
+    return "delete or move the rows that still hang on it first, or say ON DELETE at the key";
+  if (error.sqlstate.starts_with("SQLITE_CONSTRAINT_NOTNULL"))
+    return side == record::Side::down
+               ? "fill the column that comes back: the down must know where its values are kept"
+               : "fill the column where it is NULL, or give it a DEFAULT, in the same migration";
+  if (error.sqlstate.starts_with("SQLITE_CONSTRAINT_UNIQUE") ||
+      error.sqlstate.starts_with("SQLITE_CONSTRAINT_PRIMARYKEY"))
+    return "look for rows that share the key, and decide which of them stays, before the key is made";
+  if (says("cannot add a not null column"))
+    return "give the column a DEFAULT, or add it nullable, fill it and rebuild the table";
+  if (says("error in view") || says("error in trigger"))
+    return "SQLite reads every view and trigger again when a table is renamed or a column dropped: drop "
+           "those that name it "
+           "first and make them again afterwards, or PRAGMA legacy_alter_table = ON around the rebuild";
+  if (says("within a transaction") || says("inside a transaction") || says("from within a transaction"))
+    return "send the statement alone, without a transaction around it";
+  if (error.sqlstate.starts_with("SQLITE_BUSY") || error.sqlstate.starts_with("SQLITE_LOCKED"))
+    return "another connection holds the lock: stop the application, or set PRAGMA busy_timeout and try "
+           "again";
+  return "";
+}
+
 }  // namespace
 
 std::string advice_for(const record::SqlError& error, record::Side side, const std::string& statement) {
+  if (error.sqlstate.starts_with("SQLITE_")) {
+    if (const auto advice = sqlite_advice(error, side); !advice.empty()) return std::string(advice);
+  }
   if (error.sqlstate.empty() && has_word(error.message, "(--timeout)")) {
     return "let the side end within the time limit: do the slow part in batches, or raise --timeout";
   }

@@ -37,6 +37,13 @@ TEST_F(HistoryDialect, names_of_files_tell) {
   EXPECT_EQ(asked->not_taken, (Texts{"1_a.up.sql: '1_a.sqlite3.up.sql' is the one for SQLite"}));
 }
 
+TEST_F(HistoryDialect, the_name_of_the_folder_tells) {
+  write("sqlite/1_a.up.sql", "CREATE TABLE t (a DATETIME);");
+  write("postgres/1_a.up.sql", "SELECT 1; -- not SQLite's, whatever else it holds\nPRAGMA x;");
+  EXPECT_EQ(load({folder() + "/sqlite"}).value().dialect, Dialect::sqlite);
+  EXPECT_EQ(load({folder() + "/postgres/"}).value().dialect, Dialect::postgres);
+}
+
 TEST_F(HistoryDialect, prisma_says_it) {
   write("1_a/migration.sql", "SELECT 1;");
   write("migration_lock.toml", "provider = \"sqlite\"\n");

@@ -1,6 +1,8 @@
 #include "history/load.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -43,15 +45,20 @@ namespace {
 /// Every format there is. A further one is one more file in formats/ and one more line here.
 const std::vector<Format>& all_formats() {
   static const std::vector<Format> k_formats = {
-      formats::alembic::format(),         formats::knex::format(),      formats::sequelize::format(),
-      formats::django::format(),          formats::rails::format(),     formats::commands::format(),        formats::script::format(),
-      formats::golang_migrate::format(),  formats::morph::format(),     formats::popx::format(),
-      formats::maragudk::format(),        formats::dbmate::format(),    formats::goose::format(),
-      formats::sql_migrate::format(),     formats::tern::format(),      formats::sqlx::format(),
-      formats::supabase::format(),        formats::atlas::format(),     formats::diesel::format(),
-      formats::hasura::format(),          formats::sqitch::format(),    formats::flyway::format(),
-      formats::prisma::format(),          formats::drizzle::journal(),  formats::drizzle::folders(),
-      formats::node_pg_migrate::format(), formats::liquibase::format(), formats::plain::files(),
+      formats::alembic::format(),   formats::knex::format(),
+      formats::sequelize::format(), formats::django::format(),
+      formats::rails::format(),     formats::commands::format(),
+      formats::script::format(),    formats::golang_migrate::format(),
+      formats::morph::format(),     formats::popx::format(),
+      formats::maragudk::format(),  formats::dbmate::format(),
+      formats::goose::format(),     formats::sql_migrate::format(),
+      formats::tern::format(),      formats::sqlx::format(),
+      formats::supabase::format(),  formats::atlas::format(),
+      formats::diesel::format(),    formats::hasura::format(),
+      formats::sqitch::format(),    formats::flyway::format(),
+      formats::prisma::format(),    formats::drizzle::journal(),
+      formats::drizzle::folders(),  formats::node_pg_migrate::format(),
+      formats::liquibase::format(), formats::plain::files(),
       formats::plain::folders(),
   };
   return k_formats;
@@ -114,7 +121,21 @@ Result<Detected> detect(const Folder& folder) {
       "format: …}");
 }
 
-/// What was asked for, else what the folder says by itself, else what its files look like.
+/// migrations/sqlite, db/postgres/migrations: the name of the folder, or of one just above it.
+std::optional<sql::Dialect> dialect_by_name(const Folder& folder) {
+  constexpr int k_near = 3;
+  std::error_code ignored;
+  std::filesystem::path at = std::filesystem::absolute(folder.path(), ignored).lexically_normal();
+  if (!at.has_filename()) at = at.parent_path();
+  for (int i = 0; i < k_near && at.has_filename(); ++i, at = at.parent_path()) {
+    const std::string name = lower(at.filename().string());
+    if (name == "sqlite" || name == "sqlite3") return sql::Dialect::sqlite;
+    if (name == "postgres" || name == "postgresql" || name == "pg") return sql::Dialect::postgres;
+  }
+  return std::nullopt;
+}
+
+/// What was asked for, else what the folder says by itself or by its name, else what its files look like.
 Result<sql::Dialect> dialect_of(const Folder& folder, const Detected& chosen,
                                 std::optional<sql::Dialect> asked) {
   const std::optional<sql::Dialect> said = chosen.fit.dialect;
@@ -126,8 +147,9 @@ Result<sql::Dialect> dialect_of(const Folder& folder, const Detected& chosen,
                               *said == sql::Dialect::sqlite ? "sqlite" : "postgres"));
   }
   sql::Dialect dialect = sql::Dialect::postgres;
-  if (asked || said) {
-    dialect = asked ? *asked : *said;
+  const auto named = chosen.format->knows_sqlite ? dialect_by_name(folder) : std::nullopt;
+  if (asked || said || named) {
+    dialect = asked ? *asked : said ? *said : *named;
   } else if (chosen.format->knows_sqlite && looks_like_sqlite(folder)) {
     dialect = sql::Dialect::sqlite;
   }

@@ -411,7 +411,9 @@ std::string normalised(std::string_view sql) {
 }
 
 std::string index_shape(std::string_view sql) {
-  const Pieces pieces = pieces_of(sql);
+  Pieces pieces = pieces_of(sql);
+  // What an index does anyway.
+  std::erase_if(pieces, [](const Piece& piece) { return piece.is("asc"); });
   const auto open = std::ranges::find_if(pieces, [](const Piece& piece) { return piece.is_symbol('('); });
   if (open == pieces.end()) return {};
   const auto begin = static_cast<std::size_t>(open - pieces.begin());

@@ -186,7 +186,7 @@ TEST_F(SqliteTest, another_way_to_write_the_same_is_no_difference) {
       "CREATE TABLE users (id integer not null primary key autoincrement, \"email\" text /* x */ NOT NULL "
       "DEFAULT 'a', "
       "n int check(n>0 AND n IS not null), b INT REFERENCES users(id) on delete set null);\n"
-      "CREATE UNIQUE INDEX u ON users(email);CREATE VIEW v AS SELECT email FROM users;"
+      "CREATE UNIQUE INDEX u ON users(email ASC);CREATE VIEW v AS SELECT email FROM users;"
       "CREATE TRIGGER t AFTER INSERT ON users BEGIN SELECT 1; END;");
   const State before = state();
   const auto outcome = run(
