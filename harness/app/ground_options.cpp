@@ -83,10 +83,11 @@ Result<std::unique_ptr<engine::Engine>> make_file_engine(const ServerOptions& op
                                                          const scenario::Scenario& scenario,
                                                          const history::History& history,
                                                          const RunPlaces& places) {
-  if (!options.server_url.empty() || options.pg_bin || options.pg_version) {
+  // Which PostgreSQL is used is nothing to them; that a server is wanted is a mistake.
+  if (!options.server_url.empty()) {
     return failed(FailureKind::usage,
                   fmt::format("the migrations of '{}' are for SQLite, which has no server", scenario.name),
-                  "leave --server, --pg-bin and --pg-version out, or say --engine postgres");
+                  "leave --server out, or say --engine postgres");
   }
   engine::sqlite::FileOptions files;
   files.run_directory = places.run_directory;

@@ -57,6 +57,20 @@ std::string side_text(const history::Migration& migration, record::Side side) {
   return join(parts, "; ");
 }
 
+std::string dry_run_text(const history::Migration& migration) {
+  if (!migration.dry_run) return "";
+  const auto tool = migration.dry_run(migration);
+  return tool ? fmt::format(" · dry run '{}'", abridged(tool->shown, 80)) : "";
+}
+
+/// Of PostgreSQL nothing is said: that is what is expected.
+void print_engine(const history::History& history) {
+  if (history.dialect == sql::Dialect::postgres) return;
+  std::string settings;
+  for (const auto& [name, value] : history.session_settings) settings += fmt::format(", {} {}", name, value);
+  fmt::print("  for {}{}\n", to_string(history.dialect), settings);
+}
+
 void print_migrations(const history::History& history, const history::Trial& trial) {
   std::size_t widest = 0;
   for (const auto& migration : history.migrations)
@@ -67,7 +81,7 @@ void print_migrations(const history::History& history, const history::Trial& tri
     fmt::print("  {} {:<{}}  up {} · down {}\n", judged ? "on trial" : "applied ",
                abridged(trimmed(migration.version + " " + migration.name), 60),
                std::min<std::size_t>(widest, 60), side_text(migration, record::Side::up),
-               side_text(migration, record::Side::down));
+               side_text(migration, record::Side::down) + dry_run_text(migration));
   }
 }
 
@@ -91,6 +105,7 @@ Result<void> print_history(const std::string& target, const Parsed& parsed) {
   fmt::print("{} · {}{}{}\n", scenario->name, history->format,
              history->detected_by.empty() ? "" : fmt::format(" (seen by {})", history->detected_by),
              fmt::format(" · {}, {} on trial", counted(count, "migration"), trial->judged.size()));
+  print_engine(*history);
   if (history->all_in_one) fmt::print("  all that is pending runs in one transaction\n");
   if (history->bookkeeping) fmt::print("  kept in {}\n", join(history->bookkeeping->tables, ", "));
   print_migrations(*history, *trial);

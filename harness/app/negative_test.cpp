@@ -52,7 +52,7 @@ bool is_cured(const std::string& name) {
 }
 
 std::string rule_of(const std::string& name) {
-  return is_cured(name) ? name.substr(0, name.size() - k_cured.size()) : name;
+  return name.substr(0, name.find('.'));
 }
 
 TEST(Negative, every_rule_has_a_scenario_with_its_fault_and_one_with_its_cure) {
@@ -82,7 +82,7 @@ TEST(Negative, every_fault_is_found_by_its_own_rule_and_with_a_place) {
     if (is_cured(name)) continue;
     const auto& findings = run.at("findings");
     const auto own = std::find_if(findings.begin(), findings.end(),
-                                  [&](const json& finding) { return finding.at("rule") == name; });
+                                  [&](const json& finding) { return finding.at("rule") == rule_of(name); });
     ASSERT_NE(own, findings.end()) << name << "\n" << findings.dump(1);
     EXPECT_EQ(own->at("expected"), true) << name;
     EXPECT_FALSE(own->at("message").get<std::string>().empty()) << name;

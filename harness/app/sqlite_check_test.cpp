@@ -1,4 +1,5 @@
 #include <csignal>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -138,6 +139,84 @@ TEST_F(SqliteCheck, what_is_not_in_the_folder_is_not_touched) {
   EXPECT_THAT(result.outcome.output, HasSubstr("lies outside of the database that is migrated"));
   EXPECT_EQ(fs::file_size(m_folder.path() / "production.db"), 0U);
 }
+
+/// The same change in the layout of each tool that knows SQLite.
+struct Layout {
+  std::string format;
+  std::vector<std::pair<std::string, std::string>> files;  ///< below m/
+  std::string books;                                       ///< the table that the tool keeps
+  bool has_down = true;
+};
+
+std::vector<Layout> sqlite_layouts() {
+  const std::string up =
+      "CREATE TABLE tags (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT);\n"
+      "CREATE TRIGGER t AFTER INSERT ON tags BEGIN UPDATE tags SET name = 'a;b'; END;\n"
+      "INSERT INTO tags (name) VALUES ('x');\n";
+  const std::string down = "DROP TABLE tags;\n";
+  const std::string goose =
+      "-- +goose Up\n-- +goose StatementBegin\n" + up + "-- +goose StatementEnd\n-- +goose Down\n" + down;
+  return {
+      {"plain", {{"1_a.up.sql", up}, {"1_a.down.sql", down}}, ""},
+      {"plain-folders", {{"1_a/up.sql", up}, {"1_a/down.sql", down}}, ""},
+      {"golang-migrate", {{"1_a.up.sql", up}, {"1_a.down.sql", down}}, "schema_migrations"},
+      {"morph", {{"000001_a.up.sql", up}, {"000001_a.down.sql", down}}, "db_migrations"},
+      {"popx",
+       {{"20200101000000_a.sqlite3.up.sql", up}, {"20200101000000_a.sqlite3.down.sql", down}},
+       "schema_migration"},
+      {"maragudk-migrate", {{"1-a.up.sql", up}, {"1-a.down.sql", down}}, "migrations"},
+      {"dbmate", {{"1_a.sql", "-- migrate:up\n" + up + "-- migrate:down\n" + down}}, "schema_migrations"},
+      {"goose", {{"1_a.sql", goose}}, "goose_db_version"},
+      {"sql-migrate",
+       {{"1_a.sql", "-- +migrate Up\n-- +migrate StatementBegin\n" + up +
+                        "-- +migrate StatementEnd\n-- +migrate Down\n" + down}},
+       "gorp_migrations"},
+      {"sqlx", {{"1_a.up.sql", up}, {"1_a.down.sql", down}}, "_sqlx_migrations"},
+      {"diesel",
+       {{"2020-01-01-000000_a/up.sql", up}, {"2020-01-01-000000_a/down.sql", down}},
+       "__diesel_schema_migrations"},
+      {"atlas", {{"1_a.sql", up}}, "atlas_schema_revisions", false},
+      {"flyway", {{"V1__a.sql", up}, {"U1__a.sql", down}}, "flyway_schema_history"},
+      {"prisma",
+       {{"20200101000000_a/migration.sql", up},
+        {"20200101000000_a/down.sql", down},
+        {"migration_lock.toml", "provider = \"sqlite\""}},
+       "_prisma_migrations"},
+      {"drizzle",
+       {{"0000_a.sql", up},
+        {"meta/_journal.json",
+         R"({"dialect":"sqlite","entries":[{"idx":0,"when":1700000000000,"tag":"0000_a"}]})"}},
+       "__drizzle_migrations",
+       false},
+  };
+}
+
+class SqliteFormats : public ::testing::TestWithParam<Layout> {};
+
+TEST_P(SqliteFormats, go_up_and_come_back_and_keep_their_books) {
+  const Layout& layout = GetParam();
+  const Folder folder;
+  for (const auto& [file, text] : layout.files) folder.write("m/" + file, text);
+  // What the books say is part of no state, but a migration may look at it.
+  const std::string books = layout.books.empty() ? "SELECT 0" : "SELECT count(*) FROM " + layout.books;
+  folder.write("s.yaml", "scenario: s\nengine: sqlite\nmigrations: {path: m, format: " + layout.format +
+                             "}\nafter_up:\n  - {sql: '" + books +
+                             "'}\n  - {sql: SELECT name FROM tags, equals: 'a;b'}\n");
+  const Checked result = check({"s.yaml"}, {.directory = folder.path()});
+  EXPECT_EQ(result.outcome.exit_code, 0) << result.outcome.said();
+  const auto& run = result.run();
+  EXPECT_EQ(run.at("format"), layout.format);
+  EXPECT_EQ(run.at("migrations")[0].at("forward").at("error"), nullptr) << result.outcome.said();
+  EXPECT_EQ(run.at("migrations")[0].at("back").is_null(), !layout.has_down);
+  for (const auto& expectation : run.at("expectations"))
+    EXPECT_TRUE(expectation.at("after_held")) << result.outcome.said();
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, SqliteFormats, ::testing::ValuesIn(sqlite_layouts()), [](const auto& layout) {
+  std::string name = layout.param.format;
+  for (char& c : name) c = c == '-' ? '_' : c;
+  return name;
+});
 
 TEST_F(SqliteCheck, scripts_are_tried_dry_and_twice) {
   m_folder.write(

@@ -136,8 +136,11 @@ std::string first_words(std::string_view statement) {
 }
 
 /// Flyway's own list (PostgreSQLParser.java: detectCanExecuteInTransaction): what else the server refuses in
-/// a transaction, REINDEX INDEX CONCURRENTLY or DETACH PARTITION CONCURRENTLY, is sent in one and fails.
+/// a transaction, REINDEX INDEX CONCURRENTLY or DETACH PARTITION CONCURRENTLY, is sent in one and fails. Of
+/// SQLite it knows PRAGMA foreign_keys (SQLiteParser.java), and not VACUUM.
 bool runs_in_transaction(const sql::Statement& statement) {
+  if (statement.source->dialect() == sql::Dialect::sqlite)
+    return !first_words(statement.text).starts_with("pragma foreign_keys");
   if (statement.kind != sql::StatementKind::no_transaction) return true;
   static constexpr std::array<std::string_view, 15> k_heads = {"create database",
                                                                "drop database",
@@ -275,7 +278,9 @@ std::vector<Place> places(const Folder& folder, const Settings& settings, Histor
 class Reading {
  public:
   Reading(const Folder& folder, Settings settings)
-      : m_settings(std::make_shared<const Settings>(std::move(settings))), m_faults(folder.path()) {
+      : m_settings(std::make_shared<const Settings>(std::move(settings))),
+        m_dialect(folder.dialect()),
+        m_faults(folder.path()) {
     m_history.directory = folder.path();
     m_places = places(folder, *m_settings, m_history);
   }
@@ -293,6 +298,7 @@ class Reading {
   std::string why_left(const FileBelow& file, const std::string& cause) const;
 
   std::shared_ptr<const Settings> m_settings;
+  sql::Dialect m_dialect;
   Faults m_faults;
   History m_history;
   std::vector<Place> m_places;
@@ -417,35 +423,51 @@ Migration Reading::migration_of(const Script& up) {
 }
 
 std::shared_ptr<const Bookkeeping> bookkeeping(const Settings& settings,
-                                               std::map<std::string, std::array<std::string, 2>> columns) {
+                                               std::map<std::string, std::array<std::string, 2>> columns,
+                                               sql::Dialect dialect) {
+  const bool sqlite = dialect == sql::Dialect::sqlite;
   std::string quoted = settings.table;
   for (std::size_t at = 0; (at = quoted.find('"', at)) != std::string::npos; at += 2) quoted.insert(at, "\"");
-  const std::string table = fmt::format("public.\"{}\"", quoted);
+  const std::string table = own_table(fmt::format("\"{}\"", quoted), dialect);
   const bool plain =
       settings.table.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
   auto books = std::make_shared<Bookkeeping>();
-  books->tables = {plain ? "public." + settings.table : table};
-  books->create = fmt::format(
-      "CREATE TABLE IF NOT EXISTS {0} (installed_rank int NOT NULL, version varchar(50), description "
-      "varchar(200) NOT NULL, type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum integer, "
-      "installed_by varchar(100) NOT NULL, installed_on timestamp NOT NULL DEFAULT now(), execution_time "
-      "integer NOT NULL, success boolean NOT NULL, CONSTRAINT \"{1}_pk\" PRIMARY KEY (installed_rank)); "
-      "CREATE INDEX IF NOT EXISTS \"{1}_s_idx\" ON {0} (success)",
-      table, quoted);
-  books->note = [table, columns = std::move(columns)](const Migration& migration, Side side) {
+  books->tables = {sqlite || plain ? own_table(settings.table, dialect) : table};
+  // SQLiteDatabase.java: getRawCreateScript
+  constexpr std::string_view k_in_sqlite =
+      "CREATE TABLE IF NOT EXISTS {0} (\"installed_rank\" INT NOT NULL PRIMARY KEY, \"version\" VARCHAR(50), "
+      "\"description\" VARCHAR(200) NOT NULL, \"type\" VARCHAR(20) NOT NULL, \"script\" VARCHAR(1000) NOT "
+      "NULL, "
+      "\"checksum\" INT, \"installed_by\" VARCHAR(100) NOT NULL, \"installed_on\" TEXT NOT NULL DEFAULT "
+      "(strftime('%Y-%m-%d %H:%M:%f','now')), \"execution_time\" INT NOT NULL, \"success\" BOOLEAN NOT "
+      "NULL); CREATE "
+      "INDEX IF NOT EXISTS \"{1}_s_idx\" ON {0} (\"success\")";
+  books->create = sqlite ? fmt::format(k_in_sqlite, table, quoted)
+                         : fmt::format(
+                               "CREATE TABLE IF NOT EXISTS {0} (installed_rank int NOT NULL, version "
+                               "varchar(50), description "
+                               "varchar(200) NOT NULL, type varchar(20) NOT NULL, script varchar(1000) NOT "
+                               "NULL, checksum integer, "
+                               "installed_by varchar(100) NOT NULL, installed_on timestamp NOT NULL DEFAULT "
+                               "now(), execution_time "
+                               "integer NOT NULL, success boolean NOT NULL, CONSTRAINT \"{1}_pk\" PRIMARY "
+                               "KEY (installed_rank)); "
+                               "CREATE INDEX IF NOT EXISTS \"{1}_s_idx\" ON {0} (success)",
+                               table, quoted);
+  const char* const user = sqlite ? "''" : "current_user";
+  books->note = [table, user, columns = std::move(columns)](const Migration& migration, Side side) {
     const auto& [values, undo_values] = columns.at(migration.version);
     return fmt::format(
         "INSERT INTO {0} (installed_rank, version, description, type, script, checksum, installed_by, "
-        "execution_time, success) SELECT coalesce(max(installed_rank), 0) + 1, {1}, NULL, current_user, 0, "
-        "true "
-        "FROM {0}",
-        table, side == Side::up ? values : undo_values);
+        "execution_time, success) SELECT coalesce(max(installed_rank), 0) + 1, {1}, NULL, {2}, 0, true FROM "
+        "{0}",
+        table, side == Side::up ? values : undo_values, user);
   };
   return books;
 }
 
 std::string values_of(const Script& script, std::string_view type) {
-  return fmt::format("{}, left({}, 200), '{}', left({}, 1000)",
+  return fmt::format("{}, substr({}, 1, 200), '{}', substr({}, 1, 1000)",
                      script.kind == Kind::repeatable ? "NULL" : literal(script.version),
                      literal(script.description), type, literal(script.shown));
 }
@@ -486,7 +508,7 @@ Result<History> Reading::read() {
         fmt::format("{}: the schema '{}' that it names is not made the first of the search path here",
                     m_settings->file, m_settings->schema));
   }
-  m_history.bookkeeping = bookkeeping(*m_settings, std::move(columns));
+  m_history.bookkeeping = bookkeeping(*m_settings, std::move(columns), m_dialect);
   std::ranges::sort(m_history.not_taken);
   return std::move(m_history);
 }
@@ -546,7 +568,8 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"flyway", "V<version>__<name>.sql, U<version>__<name>.sql to undo it, R__<name>.sql", fits, load};
+  return {"flyway", "V<version>__<name>.sql, U<version>__<name>.sql to undo it, R__<name>.sql", fits, load,
+          true};
 }
 
 }  // namespace lockkeeper::history::formats::flyway
