@@ -94,6 +94,17 @@ Result<ToolEnd> run_program(const ToolRequest& request, const Command& command, 
   return end;
 }
 
+Failure never_came(const ToolRequest& request) {
+  return failed(FailureKind::environment,
+                fmt::format("{} ended well, but never came to the database that it was to work on",
+                            request.name),
+                "let the project's settings read the connection from DATABASE_URL, PGHOST and the like, or "
+                "name the "
+                "variables that they read in the scenario: migrations: {tool: {environment: …}}",
+                request.location)
+      .value();
+}
+
 record::SqlError error_of_program(const ToolEnd& end) {
   const std::string last =
       end.said.substr(end.said.rfind('\n') + 1);  // the cause, where it is a trace of Python's

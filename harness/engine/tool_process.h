@@ -34,6 +34,9 @@ struct ToolEnd {
 /// started, or we were interrupted.
 Result<ToolEnd> run_program(const ToolRequest& request, const Command& command, const Secrets& secrets);
 
+/// That it ended well, and worked on a database that is not ours to change.
+Failure never_came(const ToolRequest& request);
+
 /// The error of a program that failed by itself: how it ended, and the last that it said.
 record::SqlError error_of_program(const ToolEnd& end);
 

@@ -94,12 +94,7 @@ record::SqlError error_of(const ToolEnd& end, const Seen& seen) {
 /// A tool that works elsewhere: on a database that is not ours to change.
 Result<void> expect_visit(const ToolRequest& request, const ToolEnd& end, const Seen& seen) {
   if (!request.must_connect || !end.failure.empty() || !seen.backends.empty()) return {};
-  return failed(
-      FailureKind::environment,
-      fmt::format("{} ended well, but never came to the database that it was to work on", request.name),
-      "let the project's settings read the connection from DATABASE_URL, PGHOST and the like, or name the "
-      "variables that they read in the scenario: migrations: {tool: {environment: …}}",
-      request.location);
+  return tl::unexpected<Failure>(never_came(request));
 }
 
 }  // namespace

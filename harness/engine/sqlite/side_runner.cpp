@@ -88,6 +88,13 @@ int authorize(void* context, int action, const char* first, const char*, const c
   }
 }
 
+/// VACUUM by itself; of PRAGMA journal_mode and synchronous only the words of the error tell.
+bool refuses_transaction(const SqlError& error, const sql::Statement& statement) {
+  const auto says = [&](std::string_view words) { return error.message.find(words) != std::string::npos; };
+  return statement.kind == StatementKind::no_transaction || says("within a transaction") ||
+         says("inside a transaction");
+}
+
 /// One side under way.
 class Execution {
   /// Questions of ours in the migration's session: no intent of its own.
@@ -233,7 +240,7 @@ class Execution {
     result.duration = since(start);
     if (error) {
       fail(described(*error), place);
-      if (m_part->may_leave_transaction && runs_in_one() && statement.kind == StatementKind::no_transaction)
+      if (m_part->may_leave_transaction && runs_in_one() && refuses_transaction(*error, statement))
         m_refused = &statement;
       result.error = m_run.error;
     } else if (const auto looked = look(statement, result, dependents, changes_before); !looked) {

@@ -281,6 +281,19 @@ TEST_F(SqliteTest, vacuum_gets_no_transaction_where_the_tool_is_not_known) {
   const auto alone = run("VACUUM", TransactionShape::one_transaction, true);
   EXPECT_FALSE(alone.run.error);
   EXPECT_EQ(alone.run.shape, TransactionShape::autocommit);
+  EXPECT_TRUE(run("PRAGMA journal_mode = WAL").run.error);
+  EXPECT_FALSE(run("PRAGMA journal_mode = WAL", TransactionShape::one_transaction, true).run.error);
+}
+
+TEST_F(SqliteTest, a_program_that_works_elsewhere_is_noticed) {
+  open();
+  ToolRequest request;
+  request.name = "alembic";
+  request.command.argv = {"true"};
+  request.must_connect = true;
+  const auto outcome = m_instance->run_tool(request);
+  ASSERT_FALSE(outcome);
+  EXPECT_THAT(to_string(outcome.error()), HasSubstr("alembic ended well, but never came to the database"));
 }
 
 TEST_F(SqliteTest, a_migration_opens_no_other_file) {

@@ -203,7 +203,7 @@ TEST_F(FlywayTest, notes_are_rows_of_the_schema_history) {
       migration.note_of(record::Side::up),
       "INSERT INTO public.\"flyway_schema_history\" (installed_rank, version, description, type, script, "
       "checksum, installed_by, execution_time, success) SELECT coalesce(max(installed_rank), 0) + 1, '1', "
-      "left('it''s', 200), 'SQL', left('V1__it''s.sql', 1000), NULL, current_user, 0, true FROM "
+      "substr('it''s', 1, 200), 'SQL', substr('V1__it''s.sql', 1, 1000), NULL, current_user, 0, true FROM "
       "public.\"flyway_schema_history\"");
 }
 

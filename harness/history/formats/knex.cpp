@@ -113,7 +113,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"knex", "<time>_<name>.js (.ts, .cjs), with a knexfile beside or above", fits, load, true};
+  return {"knex", "<time>_<name>.js (.ts, .cjs), with a knexfile beside or above", fits, load};
 }
 
 }  // namespace lockkeeper::history::formats::knex

@@ -46,7 +46,8 @@ std::optional<fs::path> project_of(const Folder& folder) {
   return fs::path(*application).parent_path().parent_path();
 }
 
-Result<ToolCommand> command(const fs::path& project, const std::string& version, Side side) {
+Result<ToolCommand> command(const fs::path& project, const Migration& migration, Side side) {
+  const std::string& version = migration.version;
   const std::string install = fmt::format("install Ruby, and in {}: bundle install", project.string());
   std::error_code ignored;
   const bool has_own = fs::is_regular_file(project / "bin" / "rails", ignored);
@@ -64,6 +65,9 @@ Result<ToolCommand> command(const fs::path& project, const std::string& version,
   tool.connects = true;
   tool.command.argv.push_back(task);
   tool.command.environment = {{"VERSION", version}, {"SCHEMA", "/dev/null"}};
+  // The name of its adapter, and not what others call it.
+  if (migration.dialect == sql::Dialect::sqlite)
+    tool.command.environment["DATABASE_URL"] = "sqlite3:{database}";
   if (std::getenv("RAILS_ENV") == nullptr) tool.command.environment["RAILS_ENV"] = "test";
   tool.command.directory = project;
   return tool;
@@ -88,9 +92,7 @@ Migration migration_of(const Folder& folder, const fs::path& project, const std:
   migration.up_path = folder.path_of(path);
   migration.down_path = migration.up_path;
   migration.read = [](const Migration& one, Side) { return comments_in_code(one, "#"); };
-  migration.command = [project](const Migration& one, Side side) {
-    return command(project, one.version, side);
-  };
+  migration.command = [project](const Migration& one, Side side) { return command(project, one, side); };
   return migration;
 }
 

@@ -89,7 +89,7 @@ Result<History> load(const Folder& folder) {
 Format format() {
   return {"sequelize",
           "<time>-<name>.js (.ts, .cjs), with .sequelizerc or sequelize-cli in package.json above", fits,
-          load, true};
+          load};
 }
 
 }  // namespace lockkeeper::history::formats::sequelize
