@@ -1,7 +1,10 @@
 #include "engine/postgres/side_runner.h"
 
+#include <thread>
+
 #include <fmt/format.h>
 
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "engine/postgres/client.h"
 #include "engine/postgres/observer.h"
@@ -22,6 +25,8 @@ using sql::StatementKind;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds k_own_timeout{60'000};
+constexpr std::chrono::seconds k_recovery{30};
+constexpr std::chrono::milliseconds k_recovery_look{20};
 
 /// What a new session begins with (a spare one that was opened before a side changed it begins with something
 /// else), and whether sessions may serve one side after another.
@@ -409,8 +414,17 @@ Result<SideRunner::Beginning> SideRunner::look_ahead() {
                             k_own_timeout, Rows::keep);
   };
   auto reply = ask();
-  // That a side has ended this session too shows only when it is used.
-  if (reply && reply->error && !m_observer->alive()) reply = ask();
+  // That a side has ended this session too shows only when it is used; one that crashed the server, when it
+  // recovers ("the database system is …", 57P03), which may be after somebody has still got in.
+  const auto unsettled = [&] {
+    if (reply) return reply->error && !m_observer->alive();
+    return reply.error().message.find("the database system is") != std::string::npos;
+  };
+  for (const auto end = Clock::now() + k_recovery; unsettled() && Clock::now() < end && !interrupted();) {
+    if (!reply) std::this_thread::sleep_for(k_recovery_look);
+    if (!reply) close();
+    reply = ask();
+  }
   if (!reply) return failed(reply);
   if (reply->error || reply->rows.empty()) {
     return failed(FailureKind::environment,
