@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "engine/postgres/binaries.h"
 #include "engine/postgres/disposable_server.h"
 
@@ -270,20 +271,36 @@ class SmallDisk {
 
 TEST_F(BadInput, a_full_disk_is_the_environments_failure) {
   write_up("CREATE TABLE t (id int);");
-  for (const char* size : {"8m", "44m"}) {  // full while initdb writes; full while the snapshot is copied
+  m_folder.write("long.sql", text_too_long_for_memory());
+  for (const char* size : {"8m", "24m"}) {
     const Folder other;
     const SmallDisk disk(other.path() / "disk", size);
     if (!disk.mounted())
       GTEST_SKIP() << "a small file system cannot be mounted here: " << std::strerror(errno);
     Start setup = here();
     setup.store = other.path() / "disk" / "store";
-    const Checked checked = check({"m"}, setup);
+    const Checked checked = check({"m", "--fixture", "long.sql"}, setup);
     EXPECT_EQ(checked.outcome.exit_code, 3) << checked.outcome.said();
     EXPECT_EQ(checked.record["verdict"], "error");
     EXPECT_THAT(checked.outcome.output + checked.outcome.errors,
                 AnyOf(HasSubstr("No space left on device"), HasSubstr("the disk is full")));
     EXPECT_TRUE(processes_below(setup.store).empty());
   }
+}
+
+TEST_F(BadInput, a_snapshot_that_finds_no_room_on_the_disk_is_told_and_harms_no_verdict) {
+  write_up("CREATE TABLE t (id int);");
+  const Folder other;
+  const SmallDisk disk(other.path() / "disk", "8m");
+  if (!disk.mounted()) GTEST_SKIP() << "a small file system cannot be mounted here: " << std::strerror(errno);
+  if (free_space("/dev/shm") < (4UL << 30)) GTEST_SKIP() << "there is no memory disk here, or a small one";
+  Start setup = here();
+  setup.store = other.path() / "disk" / "store";
+  const Checked checked = check({"m"}, setup);
+  EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+  EXPECT_THAT(checked.outcome.output,
+              HasSubstr("the snapshot cannot be kept, the next run makes it again: "));
+  EXPECT_THAT(checked.outcome.output, HasSubstr("the disk is full"));
 }
 
 }  // namespace

@@ -348,9 +348,10 @@ TEST_F(CheckedStore, two_first_runs_at_once_do_not_meet) {
 
 TEST_F(CheckedStore, a_path_too_long_for_a_socket_works_and_leaves_no_socket_behind) {
   write_good_history(m_folder);
+  m_folder.write("long.sql", text_too_long_for_memory());
   Start setup = here();
   setup.store = m_store.path() / std::string(60, 'x') / std::string(60, 'y') / "store";
-  Running running({"check", "migrations"}, setup);
+  Running running({"check", "migrations", "--fixture", "long.sql"}, setup);
   std::set<std::string> sockets;
   while (!running.wait_for(std::chrono::milliseconds(2))) {
     std::error_code error;

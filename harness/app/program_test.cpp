@@ -120,6 +120,14 @@ std::set<std::string> Folder::listing() const {
   return found;
 }
 
+std::string text_too_long_for_memory() {
+  constexpr std::size_t k_size = 33UL << 20;
+  constexpr std::size_t k_line = 1UL << 20;
+  std::string text;
+  while (text.size() < k_size) text += "--" + std::string(k_line, ' ') + "\n";
+  return text;
+}
+
 const fs::path& shared_store() {
   static const Folder folder;
   static const fs::path store = folder.path() / "store";

@@ -46,6 +46,9 @@ class Folder {
   fs::path m_path;
 };
 
+/// A fixture of nothing but comments, of a size that is not loaded on the memory disk.
+std::string text_too_long_for_memory();
+
 /// The store that the tests of this program share, so that a server is initialised once.
 const fs::path& shared_store();
 

@@ -66,6 +66,7 @@ struct QueryRequest {
 struct Image {
   std::filesystem::path directory;
   std::string database;
+  bool in_memory = false;  ///< on the memory disk: this run's alone, for as long as it lasts
 };
 
 /// A running disposable database. Destroying it stops the server and removes its directory.
@@ -157,17 +158,20 @@ class Instance {
   /// Does the query, run under other plans, give another answer (ties under LIMIT)?
   virtual Result<bool> is_ambiguous(const QueryRequest& request) = 0;
 
-  /// Stops the server cleanly and moves what it held to `image` (an empty path below our own directory, or a
-  /// template database); the instance is over then.
+  /// Stops the server cleanly and moves what it held to `directory` (a path below our own that does not exist
+  /// yet), to a place of its own on the memory disk where it lies there, or to a template database; the
+  /// instance is over then.
   virtual Result<Image> save(const std::filesystem::path& directory) = 0;
+  /// Was it ended because the memory disk became too small for it?
+  virtual bool ran_out_of_memory() const { return false; }
 
   /// Leaves the server running when we are gone; returns the line that connects to it.
   virtual Result<std::string> keep() = 0;
 };
 
-/// Loading trades everything for speed (no WAL where it can be left out); rehearsing writes WAL as production
-/// does.
-enum class Purpose { load, rehearse };
+/// Loading trades everything for speed (no WAL where it can be left out), and lies in memory where there is
+/// little to load; rehearsing writes WAL as production does.
+enum class Purpose { load, load_little, rehearse };
 
 /// A kind of server that instances can be had of.
 class Engine {
@@ -180,8 +184,7 @@ class Engine {
   virtual bool images_are_directories() const = 0;
   virtual const record::ServerInfo& server() const = 0;
 
-  /// Makes the image of an empty database in an empty directory of ours (initdb; template0 on an existing
-  /// server).
+  /// Makes the image of an empty database (initdb; template0 on an existing server), where save() would.
   virtual Result<Image> make_empty(const std::filesystem::path& directory, const std::string& database) = 0;
   /// An instance that starts from a copy of the image.
   virtual Result<std::unique_ptr<Instance>> restore(const Image& image, const std::string& database,

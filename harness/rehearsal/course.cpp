@@ -52,6 +52,15 @@ Course::Course(engine::Engine& engine, const scenario::Scenario& scenario, const
       m_ground(engine, scenario, history, trial, options) {}
 
 Result<void> Course::drive() {
+  auto driven = drive_stages();
+  if (const auto failure = m_ground.settle()) {
+    m_run.remarks.push_back(
+        fmt::format("the snapshot cannot be kept, the next run makes it again: {}", failure->message));
+  }
+  return driven;
+}
+
+Result<void> Course::drive_stages() {
   if (const auto sound = check_scripts(); !sound) return sound;
   if (const auto begun = begin(); !begun) return begun;
   start_chain_beside();

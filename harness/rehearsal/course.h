@@ -43,6 +43,7 @@ class Course {
   /// How a side ended, beyond what its record says.
   enum class Ending { done, stopped };
 
+  Result<void> drive_stages();
   Result<void> begin();
   Result<void> check_scripts() const;
   Result<void> walk();

@@ -1,12 +1,14 @@
 #include "rehearsal/ground.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <fmt/format.h>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "base/tree.h"
 
 namespace lockkeeper::rehearsal {
 
@@ -20,6 +22,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view k_key_format = "lockkeeper snapshot 3";
 // Replaying fewer migrations than this costs less than another image.
 constexpr std::size_t k_replay_limit = 25;
+// Of files, which may be packed; what comes of it is watched (Instance::ran_out_of_memory).
+constexpr std::uint64_t k_little_fixture = 32ULL << 20;
 
 /// A dump may be a directory: every file in it counts, by its name and content.
 Result<std::string> hash_fixture(const fs::path& path) {
@@ -142,28 +146,62 @@ Result<std::vector<Ground::Key>> Ground::keys() const {
 Result<engine::Image> Ground::empty_image() {
   const std::string key =
       Hasher().add_field(k_key_format).add_field(m_engine.fingerprint()).add_field(m_scenario.database).hex();
-  const bool stored = m_options.store != nullptr && m_engine.images_are_directories();
-  if (stored) {
+  if (has_store()) {
     if (const auto entry = m_options.store->find(key))
       return engine::Image{entry->directory, m_scenario.database};
   }
   say("making an empty server");
-  if (!stored) return m_engine.make_empty(fresh_directory("empty"), m_scenario.database);
-  auto draft = m_options.store->draft();
-  if (!draft) return failed(draft);
-  const auto image = m_engine.make_empty(*draft, m_scenario.database);
+  const auto image = m_engine.make_empty(fresh_directory("empty"), m_scenario.database);
   if (!image) return failed(image);
-  const auto entry = m_options.store->publish(
-      key, image->directory,
-      fmt::format("{} {} · empty", m_engine.server().engine, m_engine.server().version), "");
+  return store(*image, key, fmt::format("{} {} · empty", m_engine.server().engine, m_engine.server().version),
+               "");
+}
+
+bool Ground::has_store() const {
+  return m_options.store != nullptr && m_engine.images_are_directories();
+}
+
+Result<engine::Image> Ground::store(const engine::Image& image, const std::string& key,
+                                    const std::string& description, const std::string& notes) {
+  if (!has_store()) return image;
+  const snapshot::Store& store = *m_options.store;
+  if (image.in_memory) {
+    // One after the other: a disk that is slow with small files is not faster with two at a time.
+    m_storing = std::async(std::launch::async,
+                           [&store, image, key, description, notes, before = std::move(m_storing)]() mutable {
+                             if (before.valid()) {
+                               if (auto done = before.get(); !done) return done;
+                             }
+                             const auto draft = store.draft();
+                             if (!draft) return Result<void>(failed(draft));
+                             std::error_code error;
+                             std::filesystem::remove(*draft, error);
+                             if (const auto copied = copy_tree(image.directory, *draft); !copied)
+                               return copied;
+                             const auto entry = store.publish(key, *draft, description, notes);
+                             return entry ? Result<void>() : failed(entry);
+                           });
+    return image;
+  }
+  const auto draft = store.draft();
+  if (!draft) return failed(draft);
+  // rename(2) replaces an empty directory.
+  if (::rename(image.directory.c_str(), draft->c_str()) != 0) return cannot("move the image to", *draft);
+  const auto entry = store.publish(key, *draft, description, notes);
   if (!entry) return failed(entry);
-  return engine::Image{entry->directory, m_scenario.database};
+  return engine::Image{entry->directory, image.database};
+}
+
+std::optional<Failure> Ground::settle() {
+  if (!m_storing.valid()) return std::nullopt;
+  auto stored = m_storing.get();
+  return stored ? std::nullopt : std::optional(std::move(stored.error()));
 }
 
 Result<void> Ground::prepare() {
   const auto all = keys();
   if (!all) return failed(all);
-  if (m_options.store != nullptr && m_engine.images_are_directories()) {
+  if (has_store()) {
     for (auto key = all->rbegin(); key != all->rend(); ++key) {
       const auto entry = m_options.store->find(key->hash);
       if (!entry) continue;
@@ -240,20 +278,52 @@ Result<void> Ground::build(const std::vector<Key>& keys) {
   } else {
     start = m_images.rbegin()->second;
   }
-  const std::size_t applied = from_empty ? 0 : m_images.rbegin()->first;
-  auto instance = restore(start, Purpose::load);
+  const std::optional<std::size_t> applied =
+      from_empty ? std::nullopt : std::optional(m_images.rbegin()->first);
+  bool ran_out = false;
+  if (has_little_to_load()) {
+    auto built = build_on(start, applied, keys.back(), Purpose::load_little, ran_out);
+    if (!ran_out) return built;
+    say("the memory disk is too small: again on the disk");
+  }
+  return build_on(start, applied, keys.back(), Purpose::load, ran_out);
+}
+
+bool Ground::has_little_to_load() const {
+  std::uint64_t bytes = 0;
+  for (const auto& fixture : m_scenario.fixtures) {
+    std::error_code error;
+    if (!fs::is_directory(fixture.path, error)) {
+      bytes += fs::file_size(fixture.path, error);
+    } else if (const auto size = stored_tree_size(fixture.path)) {
+      bytes += *size;
+    }
+  }
+  return bytes <= k_little_fixture;
+}
+
+/// `applied`: how many migrations are in the image that it starts from; none where the fixture is not.
+Result<void> Ground::build_on(const engine::Image& start, std::optional<std::size_t> applied, const Key& key,
+                              Purpose purpose, bool& ran_out) {
+  auto instance = restore(start, purpose);
   if (!instance) return failed(instance);
-  if (from_empty) {
-    if (const auto loaded = load_fixtures(**instance); !loaded) return failed(loaded);
-  }
-  if (applied < m_trial.first) {
-    say(fmt::format("applying {} before the trial",
-                    counted(static_cast<std::int64_t>(m_trial.first - applied), "migration")));
-    if (const auto done = apply(**instance, applied, m_trial.first); !done) return failed(done);
-    if (const auto done = (*instance)->analyze(); !done) return failed(done);
-  }
-  if (const auto done = bring_in_others(**instance); !done) return failed(done);
-  return keep_image(**instance, keys.back());
+  const auto load = [&]() -> Result<void> {
+    if (!applied) {
+      if (const auto loaded = load_fixtures(**instance); !loaded) return loaded;
+    }
+    const std::size_t from = applied.value_or(0);
+    if (from < m_trial.first) {
+      say(fmt::format("applying {} before the trial",
+                      counted(static_cast<std::int64_t>(m_trial.first - from), "migration")));
+      if (const auto done = apply(**instance, from, m_trial.first); !done) return done;
+      if (const auto done = (*instance)->analyze(); !done) return done;
+    }
+    if (const auto done = bring_in_others(**instance); !done) return done;
+    return keep_image(**instance, key);
+  };
+  auto loaded = load();
+  ran_out = (*instance)->ran_out_of_memory();
+  return loaded;
 }
 
 /// Notes what the base holds, then makes an image of it: in the store where there is one.
@@ -265,20 +335,11 @@ Result<void> Ground::keep_image(Instance& instance, const Key& key) {
   auto violations = instance.violated_constraints(everything);
   if (!violations) return failed(violations);
   m_base = {std::move(*state), std::move(*violations)};
-  const bool stored = m_options.store != nullptr && m_engine.images_are_directories();
-  if (!stored) {
-    const auto image = instance.save(fresh_directory("base"));
-    if (!image) return failed(image);
-    m_images = {{key.applied, *image}};
-    return {};
-  }
-  const auto draft = m_options.store->draft();
-  if (!draft) return failed(draft);
-  const auto image = instance.save(*draft);
+  const auto image = instance.save(fresh_directory("base"));
   if (!image) return failed(image);
-  const auto entry = m_options.store->publish(key.hash, image->directory, describe(), encode(m_base));
-  if (!entry) return failed(entry);
-  m_images = {{key.applied, {entry->directory, m_scenario.database}}};
+  const auto kept = store(*image, key.hash, describe(), encode(m_base));
+  if (!kept) return failed(kept);
+  m_images = {{key.applied, *kept}};
   return {};
 }
 

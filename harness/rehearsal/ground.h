@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/engine.h"
@@ -46,6 +48,8 @@ class Ground {
   /// Constraints that the base's rows break already.
   const std::vector<record::SchemaFact>& base_violations() const { return m_base.violations; }
   bool from_snapshot() const { return m_from_snapshot; }
+  /// Waits for what is still being put into the store. What went wrong there harms no verdict: it is told.
+  std::optional<Failure> settle();
 
  private:
   Result<std::unique_ptr<engine::Instance>> restore(const engine::Image& image,
@@ -59,9 +63,17 @@ class Ground {
   Result<engine::Image> empty_image();
   Result<void> bring_in_others(engine::Instance& instance);
   Result<void> build(const std::vector<Key>& keys);
+  bool has_little_to_load() const;
+  /// Whether the memory disk was too small for it goes into `ran_out`.
+  Result<void> build_on(const engine::Image& start, std::optional<std::size_t> applied, const Key& key,
+                        engine::Purpose purpose, bool& ran_out);
   Result<void> load_fixtures(engine::Instance& instance);
   Result<void> apply(engine::Instance& instance, std::size_t from, std::size_t to);
   Result<void> keep_image(engine::Instance& instance, const Key& key);
+  bool has_store() const;
+  /// Puts an image into the store: at once where that is a rename, else while the rehearsal begins.
+  Result<engine::Image> store(const engine::Image& image, const std::string& key,
+                              const std::string& description, const std::string& notes);
   std::filesystem::path fresh_directory(const std::string& name);
   std::string describe() const;
   void say(const std::string& what) const;
@@ -76,6 +88,7 @@ class Ground {
   Notes m_base;
   bool m_from_snapshot = false;
   int m_directories = 0;
+  std::future<Result<void>> m_storing;
 };
 
 }  // namespace lockkeeper::rehearsal

@@ -136,18 +136,23 @@ void sort_and_unify(std::vector<Binaries>& found) {
   std::erase_if(found, [&](const Binaries& binaries) { return !versions.insert(binaries.version).second; });
 }
 
-/// The newest of the clients of this name in the directories; `major` is set to its version.
-fs::path newest(const std::vector<fs::path>& directories, const std::string& name, int& major) {
-  fs::path best;
-  for (const fs::path& directory : directories) {
-    const fs::path candidate = directory / name;
-    if (!is_program(candidate)) continue;
-    const auto version = ask_version(candidate);
-    if (!version || major_of(*version) <= major) continue;
-    major = major_of(*version);
-    best = candidate;
+/// Debian's, in /usr/bin: a script that chooses among the programs of the versions' own directories.
+bool is_wrapper(const fs::path& program) {
+  return resolved(program).filename() == "pg_wrapper";
+}
+
+/// Takes the client from the directory where it is newer than the one there is; what one directory holds is
+/// of one version, `version`, which the first of its clients is asked for.
+void take_newer(const fs::path& directory, const char* name, int& version, fs::path& best, int& best_major) {
+  const fs::path candidate = directory / name;
+  if (!is_program(candidate) || (!best.empty() && is_wrapper(candidate))) return;
+  if (version == 0) {
+    const auto answer = ask_version(candidate);
+    version = answer ? major_of(*answer) : -1;
   }
-  return best;
+  if (version <= best_major) return;
+  best_major = version;
+  best = candidate;
 }
 
 }  // namespace
@@ -184,19 +189,20 @@ std::vector<Binaries> find_binaries(const std::optional<fs::path>& named, const 
 }
 
 Tools find_tools(const fs::path& near) {
+  std::vector<fs::path> directories = candidate_directories();
+  if (!near.empty()) directories.insert(directories.begin(), near);
   Tools tools;
-  std::vector<fs::path> directories;
-  if (!near.empty()) directories.push_back(near);
-  std::set<fs::path> seen;
-  for (const fs::path& directory : candidate_directories()) {
-    // /usr/bin/psql is Debian's wrapper, which asks for a cluster of its own: the real ones come before PATH.
-    if (seen.insert(resolved(directory)).second) directories.push_back(directory);
-  }
   int psql_major = 0;
   int dump_major = 0;
-  tools.psql = newest(directories, "psql", psql_major);
-  tools.pg_restore = newest(directories, "pg_restore", tools.pg_restore_major);
-  tools.pg_dump = newest(directories, "pg_dump", dump_major);
+  std::set<fs::path> seen;
+  for (const fs::path& directory : directories) {
+    // /usr/bin/psql is Debian's wrapper, which asks for a cluster of its own: the real ones come before PATH.
+    if (!seen.insert(resolved(directory)).second) continue;
+    int version = 0;
+    take_newer(directory, "psql", version, tools.psql, psql_major);
+    take_newer(directory, "pg_restore", version, tools.pg_restore, tools.pg_restore_major);
+    take_newer(directory, "pg_dump", version, tools.pg_dump, dump_major);
+  }
   return tools;
 }
 

@@ -26,6 +26,7 @@ DatabaseInstance::DatabaseInstance(record::ServerInfo server, std::string connec
 
 void DatabaseInstance::open_ahead(std::unique_ptr<Client> first) {
   m_side_runner.open_ahead(std::move(first));
+  m_state_reader.open_ahead();
 }
 
 void DatabaseInstance::close_sessions() {

@@ -26,10 +26,12 @@ enum ResultColumn : std::size_t {
 
 // One row for each relation of ours that the transaction has a lock on; one row with empty columns where
 // there is none. 16384 is FirstNormalObjectId: below it stand the system's own relations. A relation dropped
-// in this transaction has no row in pg_class any more, but its lock remains. The database of a pg_locks row
-// is compared because relation oids are unique only within one.
+// in this transaction has no row in pg_class any more, but its lock remains. A session's own locks on such
+// relations are all in its own database; 99 is pg_toast (pg_namespace.dat). Planned anew each time, so joins
+// are dear.
 const std::string k_look = R"sql(
-SELECT w.wal, w.counting, l.relation, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+SELECT w.wal, w.counting, l.relation,
+       c.relnamespace::pg_catalog.regnamespace::text || '.' || pg_catalog.quote_ident(c.relname),
        c.relkind, pg_catalog.pg_relation_filenode(c.oid),
        CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END, l.modes,
        pg_catalog.pg_stat_get_xact_numscans(c.oid),
@@ -38,13 +40,11 @@ SELECT w.wal, w.counting, l.relation, pg_catalog.quote_ident(n.nspname) || '.' |
 FROM (SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn AS wal,
              pg_catalog.current_setting('track_counts') AS counting) w
 LEFT JOIN (SELECT relation, pg_catalog.string_agg(DISTINCT mode, ',') AS modes
-           FROM pg_catalog.pg_locks
+           FROM pg_catalog.pg_lock_status()
            WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND granted AND relation >= 16384
-             AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
            GROUP BY relation) l ON true
 LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
-LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IS DISTINCT FROM 't' AND n.nspname IS DISTINCT FROM 'pg_toast')sql";
+WHERE c.relkind IS DISTINCT FROM 't' AND c.relnamespace IS DISTINCT FROM 99)sql";
 
 constexpr std::chrono::milliseconds k_look_timeout{60'000};
 

@@ -1,12 +1,16 @@
 #include <atomic>
 #include <cerrno>
+#include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <future>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -36,6 +40,8 @@ std::optional<RunAs> owner(const Account& account) {
 }
 
 constexpr std::uint64_t k_memory_reserve = 1ULL << 30;
+constexpr std::uint64_t k_little_load = 512ULL << 20;
+constexpr std::chrono::milliseconds k_memory_look{20};
 constexpr std::uint64_t k_disk_reserve = 2ULL << 30;
 constexpr std::uint64_t k_largest_beside = 2ULL << 30;
 
@@ -50,13 +56,38 @@ std::uint64_t available_memory() {
   return 0;
 }
 
+/// While a server loads on the memory disk, nobody knows how much: it is ended before the machine runs out.
+class MemoryGuard {
+ public:
+  MemoryGuard(fs::path memory, pid_t server)
+      : m_thread([this, memory = std::move(memory), server](const std::stop_token& stop) {
+          std::mutex alone;
+          std::unique_lock lock(alone);
+          while (!stop.stop_requested() && !m_short) {
+            m_short = free_space(memory) < k_memory_reserve || available_memory() < k_memory_reserve;
+            if (m_short) ::kill(server, SIGQUIT);
+            std::condition_variable_any().wait_for(lock, stop, k_memory_look, [] { return false; });
+          }
+        }) {}
+  bool ran_out() const { return m_short; }
+  /// Before the server ends otherwise, and its number is another's.
+  void leave() {
+    m_thread.request_stop();
+    if (m_thread.joinable()) m_thread.join();
+  }
+
+ private:
+  std::atomic<bool> m_short{false};
+  std::jthread m_thread;
+};
+
 /// An instance's directory, the account's own: data, sockets and log lie in it. Removed with the object.
 class InstanceDirectory {
  public:
-  /// In `run_directory`, which is the options' own or its twin on the memory disk.
-  static Result<InstanceDirectory> create(const PrivateOptions& options, const fs::path& run_directory,
-                                          int number) {
-    InstanceDirectory directory(run_directory / fmt::format("instance-{}", number));
+  /// In the options' run directory, or its twin on the memory disk.
+  static Result<InstanceDirectory> create(const PrivateOptions& options, bool in_memory, int number) {
+    const fs::path& run_directory = in_memory ? options.memory_directory : options.run_directory;
+    InstanceDirectory directory(run_directory / fmt::format("instance-{}", number), in_memory);
     if (::mkdir(directory.m_path.c_str(), 0700) != 0) return cannot("make", directory.m_path);
     auto sockets = make_socket_directory(run_directory, directory.m_path / "s");
     if (!sockets) return failed(sockets);
@@ -70,7 +101,9 @@ class InstanceDirectory {
     return directory;
   }
   InstanceDirectory(InstanceDirectory&& other) noexcept
-      : m_path(std::exchange(other.m_path, {})), m_sockets(std::exchange(other.m_sockets, {})) {}
+      : m_path(std::exchange(other.m_path, {})),
+        m_sockets(std::exchange(other.m_sockets, {})),
+        m_in_memory(other.m_in_memory) {}
   InstanceDirectory& operator=(InstanceDirectory&&) = delete;
   InstanceDirectory(const InstanceDirectory&) = delete;
   InstanceDirectory& operator=(const InstanceDirectory&) = delete;
@@ -84,11 +117,24 @@ class InstanceDirectory {
     m_sockets.clear();
   }
   Place place() const { return {m_path / "data", m_sockets, m_path / "log"}; }
+  bool in_memory() const { return m_in_memory; }
+
+  /// Makes an image of what the server left: in `directory`, or beside this one on the memory disk.
+  Result<Image> move_data(const fs::path& directory, const std::string& database) const {
+    const fs::path from = place().data;
+    const fs::path to = m_in_memory ? fs::path(m_path.string() + "-image") : directory;
+    if (::rename(from.c_str(), to.c_str()) == 0) return Image{to, database, m_in_memory};
+    if (errno != EXDEV) return cannot("move the data directory to", to);
+    if (const auto copied = copy_tree(from, to); !copied) return failed(copied);
+    if (const auto removed = remove_tree(from); !removed) return failed(removed);
+    return Image{to, database, false};
+  }
 
  private:
-  explicit InstanceDirectory(fs::path path) : m_path(std::move(path)) {}
+  InstanceDirectory(fs::path path, bool in_memory) : m_path(std::move(path)), m_in_memory(in_memory) {}
   fs::path m_path;
   fs::path m_sockets;
+  bool m_in_memory;
 };
 
 /// A path in double quotes inside single ones, as a shell takes it.
@@ -103,24 +149,41 @@ std::string psql_line(const Place& place, const std::string& database) {
   return line + "\"";
 }
 
+/// Two at a time; what stays behind goes with the instance's directory.
+void remove_databases(const fs::path& base) {
+  std::vector<fs::path> databases;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(base, error)) databases.push_back(entry.path());
+  std::atomic<std::size_t> next{0};
+  const auto remove_some = [&] {
+    for (std::size_t i = next++; i < databases.size(); i = next++)
+      static_cast<void>(remove_tree(databases[i]));
+  };
+  const auto beside = std::async(std::launch::async, remove_some);
+  remove_some();
+}
+
 class PrivateInstance : public DatabaseInstance {
  public:
   PrivateInstance(const PrivateOptions& options, std::shared_ptr<ToolBox> tools, record::ServerInfo info,
-                  InstanceDirectory directory, std::unique_ptr<PrivateServer> server, std::string database)
+                  InstanceDirectory directory, std::unique_ptr<PrivateServer> server, std::string database,
+                  bool guarded)
       : DatabaseInstance(std::move(info), server->connection(database), std::move(tools),
                          owner(options.account), options.run_directory),
         m_options(options),
         m_directory(std::move(directory)),
         m_server(std::move(server)),
-        m_database(std::move(database)) {}
+        m_database(std::move(database)) {
+    if (guarded) m_guard.emplace(m_options.memory_directory, m_server->pid());
+  }
 
   ~PrivateInstance() override {
     close_sessions();
+    if (m_guard && m_server != nullptr) m_guard->leave();
     if (m_server == nullptr || m_kept) return;
     // A server takes as long to end as its files take to go, and has no more use for them.
-    const auto gone = std::async(std::launch::async, [data = m_server->place().data] {
-      static_cast<void>(remove_tree(data / "base"));
-    });
+    const fs::path data = m_server->place().data;
+    const auto gone = std::async(std::launch::async, [&] { remove_databases(data / "base"); });
     m_server.reset();
   }
   PrivateInstance(const PrivateInstance&) = delete;
@@ -128,15 +191,18 @@ class PrivateInstance : public DatabaseInstance {
 
   Result<Image> save(const fs::path& directory) override {
     close_sessions();
-    if (const auto stopped = m_server->stop(Stop::clean); !stopped) return failed(stopped);
+    // Its last checkpoint is guarded too.
+    const auto stopped = m_server->stop(Stop::clean);
+    if (m_guard) m_guard->leave();
+    if (!stopped) return failed(stopped);
     const fs::path data = m_server->place().data;
     m_server.reset();
     // What the next start writes anew anyway, and what names this machine's paths.
     std::error_code error;
     fs::remove(data / "postmaster.opts", error);
-    if (const auto moved = move_tree(data, directory); !moved) return failed(moved);
-    return Image{directory, m_database};
+    return m_directory.move_data(directory, m_database);
   }
+  bool ran_out_of_memory() const override { return m_guard && m_guard->ran_out(); }
 
   Result<std::string> keep() override {
     close_sessions();
@@ -156,19 +222,11 @@ class PrivateInstance : public DatabaseInstance {
   }
 
  private:
-  static Result<void> move_tree(const fs::path& from, const fs::path& to) {
-    // rename(2) replaces an empty directory.
-    if (::rename(from.c_str(), to.c_str()) == 0) return {};
-    if (errno != EXDEV) return cannot("move the data directory to", to);
-    if (::rmdir(to.c_str()) != 0 && errno != ENOENT) return cannot("move the data directory to", to);
-    if (const auto copied = copy_tree(from, to); !copied) return copied;
-    return remove_tree(from);
-  }
-
   PrivateOptions m_options;
   InstanceDirectory m_directory;  // outlives the server that works in it
   std::unique_ptr<PrivateServer> m_server;
   std::string m_database;
+  std::optional<MemoryGuard> m_guard;
   bool m_kept = false;
 };
 
@@ -220,21 +278,21 @@ class PrivateEngine : public Engine {
   const record::ServerInfo& server() const override { return m_info; }
 
   Result<Image> make_empty(const fs::path& directory, const std::string& database) override {
-    auto place = InstanceDirectory::create(m_options, m_options.run_directory, ++m_instances);
+    auto place = InstanceDirectory::create(m_options, has_memory_for(k_little_load), ++m_instances);
     if (!place) return failed(place);
     const fs::path data = place->place().data;
     if (const auto made = initialise_cluster(m_options.binaries, m_options.account, data); !made)
       return failed(made);
-    auto instance = open(std::move(*place), database, Purpose::load);
-    if (!instance) return failed(instance);
-    return (*instance)->save(directory);
+    // Without the database, which whoever restores it finds missing and makes: a start less.
+    return place->move_data(directory, database);
   }
 
   Result<std::unique_ptr<Instance>> restore(const Image& image, const std::string& database,
                                             Purpose purpose) override {
-    const bool in_memory = purpose == Purpose::rehearse && fits_in_memory(image);
-    auto place = InstanceDirectory::create(
-        m_options, in_memory ? m_options.memory_directory : m_options.run_directory, ++m_instances);
+    const bool in_memory = purpose == Purpose::rehearse      ? fits_in_memory(image)
+                           : purpose == Purpose::load_little ? has_memory_for(k_little_load)
+                                                             : false;
+    auto place = InstanceDirectory::create(m_options, in_memory, ++m_instances);
     if (!place) return failed(place);
     const fs::path data = place->place().data;
     if (const auto copied = copy_stored_tree(image.directory, data, owner(m_options.account)); !copied) {
@@ -262,8 +320,9 @@ class PrivateEngine : public Engine {
     record::ServerInfo info = m_info;
     info.settings = server_settings(purpose, m_options.binaries.major);
     auto session = (*server)->take_session();
-    auto instance = std::make_unique<PrivateInstance>(m_options, m_tools, std::move(info),
-                                                      std::move(directory), std::move(*server), database);
+    const bool guarded = directory.in_memory() && purpose != Purpose::rehearse;
+    auto instance = std::make_unique<PrivateInstance>(
+        m_options, m_tools, std::move(info), std::move(directory), std::move(*server), database, guarded);
     if (purpose == Purpose::rehearse) instance->open_ahead(std::move(session));
     return instance;
   }
@@ -271,10 +330,13 @@ class PrivateEngine : public Engine {
   /// A memory disk makes a thousand small files several times as fast as ext4 does. Room is left for a
   /// rehearsal that rewrites everything several times over, and for the servers themselves.
   bool fits_in_memory(const Image& image) const {
-    if (m_options.memory_directory.empty()) return false;
     const auto size = stored_tree_size(image.directory);
-    if (!size) return false;
-    const std::uint64_t room = 4 * *size + k_memory_reserve;
+    return size && has_memory_for(4 * *size);
+  }
+
+  bool has_memory_for(std::uint64_t bytes) const {
+    if (m_options.memory_directory.empty()) return false;
+    const std::uint64_t room = bytes + k_memory_reserve;
     return free_space(m_options.memory_directory) >= room && available_memory() >= 2 * room;
   }
 

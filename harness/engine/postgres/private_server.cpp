@@ -92,13 +92,14 @@ std::map<std::string, std::string> server_settings(Purpose purpose, int major) {
       {"log_timezone", "UTC"},
       {"logging_collector", "off"},
       {"max_connections", "40"},
-      {"max_locks_per_transaction", "1024"},
+      {"max_locks_per_transaction", "256"},
       {"max_prepared_transactions", "10"},
       {"max_wal_size", "16GB"},
       {"min_wal_size", "2MB"},
       {"port", "5432"},
       {"restart_after_crash", "on"},
-      {"shared_buffers", "128MB"},
+      // Of 32 to 128 MB the fastest for twenty migrations: every page of it that is touched is first cleared.
+      {"shared_buffers", "64MB"},
       {"synchronous_commit", "off"},
       {"timezone", "UTC"},
       {"track_counts", "on"},
@@ -108,7 +109,7 @@ std::map<std::string, std::string> server_settings(Purpose purpose, int major) {
   };
   // From 18 on reads go through worker processes by default: three more to start, for nothing here.
   if (major >= 18) settings["io_method"] = "sync";
-  settings.merge(purpose == Purpose::load ? load_settings() : rehearse_settings());
+  settings.merge(purpose == Purpose::rehearse ? rehearse_settings() : load_settings());
   return settings;
 }
 

@@ -92,6 +92,9 @@ struct StateReader::Session {
   Result<void> read_more(CatalogReader& reader, const std::set<std::size_t>& pieces);
   Result<Catalog> read_catalog(const State* previous, const Touched& touched);
   Result<std::vector<SequencePosition>> positions(const std::vector<SequenceRow>& sequences);
+  std::string prepare_statement() const {
+    return fmt::format("PREPARE lockkeeper_catalog (oid) AS {};", query.sql());
+  }
   void forget_prepared();
 
   Connection connection;
@@ -143,9 +146,8 @@ Result<Catalog> StateReader::Session::read_catalog(const State* previous, const 
   std::set<std::size_t> done;
   std::ranges::set_intersection(expected, more_prepared, std::inserter(done, done.end()));
   for (const std::size_t piece : done) statements += fmt::format("EXECUTE {};", name_of_piece(piece));
-  const std::string prepare =
-      prepared ? "" : fmt::format("PREPARE lockkeeper_catalog (oid) AS {};", query.sql());
-  if (const auto read = execute(reader, prepare, statements); !read) return failed(read);
+  if (const auto read = execute(reader, prepared ? "" : prepare_statement(), statements); !read)
+    return failed(read);
   prepared = true;
   expected = reader.needed();
   std::set<std::size_t> missing;
@@ -200,15 +202,35 @@ StateReader::StateReader(std::string connection) : m_connection(std::move(connec
 StateReader::~StateReader() = default;
 
 void StateReader::close() {
+  if (m_ahead.valid()) m_ahead.get();
   m_session.reset();
 }
 
-Result<void> StateReader::ensure_session() {
-  if (m_session != nullptr && m_session->connection.usable()) return {};
-  m_session.reset();
-  auto opened = open_state_session(m_connection);
+Result<std::unique_ptr<StateReader::Session>> StateReader::open(const std::string& connection) {
+  auto opened = open_state_session(connection);
   if (!opened) return failed(opened);
-  m_session = std::make_unique<Session>(std::move(*opened));
+  return std::make_unique<Session>(std::move(*opened));
+}
+
+void StateReader::open_ahead() {
+  m_ahead = std::async(std::launch::async, [connection = m_connection]() {
+    auto session = open(connection);
+    if (session) {
+      (*session)->prepared = (*session)->connection.rows((*session)->prepare_statement()).has_value();
+    }
+    return session;
+  });
+}
+
+Result<void> StateReader::ensure_session() {
+  // What went wrong ahead is tried again, and told of, when it is needed.
+  if (m_ahead.valid()) {
+    if (auto ahead = m_ahead.get()) m_session = std::move(*ahead);
+  }
+  if (m_session != nullptr && m_session->connection.usable()) return {};
+  auto opened = open(m_connection);
+  if (!opened) return failed(opened);
+  m_session = std::move(*opened);
   return {};
 }
 
@@ -231,7 +253,7 @@ Result<State> StateReader::read_once(const State* previous, const Touched& touch
 }
 
 Result<State> StateReader::read(const State* previous, const Touched& touched, const Since& earlier) {
-  const bool had_session = m_session != nullptr;
+  const bool had_session = m_session != nullptr || m_ahead.valid();
   auto state = read_once(previous, touched, earlier);
   // A migration may have ended our session; one that was lost in the middle of a fresh one is another matter.
   const bool lost = !state && had_session && m_session != nullptr && !m_session->connection.usable();

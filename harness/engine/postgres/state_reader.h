@@ -1,5 +1,6 @@
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,9 @@ class StateReader {
   explicit StateReader(std::string connection);
   ~StateReader();
 
+  /// Opens the session and has the server plan the catalog's query, in a thread of its own: the first read
+  /// then finds both done.
+  void open_ahead();
   /// Tables, by identity, that no state is to hold, nor what hangs on them.
   void set_apart(const std::vector<std::string>& tables) { m_set_apart.insert(tables.begin(), tables.end()); }
   /// The catalog in one query, each table that `touched` names (or that `previous` does not have, or whose
@@ -32,12 +36,14 @@ class StateReader {
 
  private:
   struct Session;
+  static Result<std::unique_ptr<Session>> open(const std::string& connection);
   Result<void> ensure_session();
   Result<State> read_once(const State* previous, const Touched& touched, const Since& earlier);
 
   std::string m_connection;
   std::set<std::string> m_set_apart;
   std::unique_ptr<Session> m_session;
+  std::future<Result<std::unique_ptr<Session>>> m_ahead;
 };
 
 /// Row by row by key, streaming both sides in key order; none where the table has no primary or unique NOT
