@@ -35,6 +35,8 @@ po::options_description check_options() {
       "timeout", po::value<int>()->value_name("SECONDS")->default_value(600),
       "longest that one statement may take; 0: no limit")(
       "jobs,j", po::value<int>()->value_name("N")->default_value(1), "scenarios at the same time")(
+      "depth", po::value<std::string>()->value_name("DEPTH"),
+      "quick: forward, back, forward again; standard (default): each up is also stopped in its middle")(
       "keep", "stop at the first failure, leave its database running and print how to connect")(
       "gate", po::value<std::string>()->value_name("LEVEL"),
       "lowest level that stops the merge: error, warning or note")("no-cache", "use and keep no snapshots");
@@ -78,6 +80,14 @@ Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& 
                     "it is error, warning or note");
     }
     scenario->gate = *level;
+  }
+  if (parsed.has("depth")) {
+    const std::string name = parsed.values["depth"].as<std::string>();
+    scenario->depth = record::value_named<record::Depth>(name);
+    if (!scenario->depth) {
+      return failed(FailureKind::usage, fmt::format("--depth: '{}' is no depth", abridged(name, 40)),
+                    "the depths are: " + join(record::names_of<record::Depth>(), ", "));
+    }
   }
   return scenario;
 }

@@ -36,7 +36,7 @@ class HistoryCheck : public ::testing::Test {
 
 TEST_F(HistoryCheck, the_shape_of_the_tool_decides_whether_concurrently_passes) {
   write_concurrently();
-  EXPECT_EQ(check({"m"}, here()).outcome.exit_code, 0);
+  EXPECT_EQ(check({"m", "--depth", "quick"}, here()).outcome.exit_code, 0);
   const Checked checked = check({"m", "--format", "golang-migrate"}, here());
   EXPECT_EQ(checked.outcome.exit_code, 1);
   const json finding = checked.finding("up-fails");
@@ -57,7 +57,9 @@ TEST_F(HistoryCheck, the_module_above_tells_whose_history_it_is) {
 TEST_F(HistoryCheck, another_shape_can_be_asked_for) {
   write_concurrently();
   EXPECT_EQ(
-      check({"m", "--format", "golang-migrate", "--transaction", "statement"}, here()).outcome.exit_code, 0);
+      check({"m", "--format", "golang-migrate", "--transaction", "statement", "--depth", "quick"}, here())
+          .outcome.exit_code,
+      0);
   EXPECT_EQ(check({"m", "--transaction", "per-migration"}, here()).outcome.exit_code, 1);
   EXPECT_EQ(check({"m", "--transaction", "file"}, here()).outcome.exit_code, 1);
   const Checked unknown = check({"m", "--transaction", "twice"}, here());

@@ -17,7 +17,7 @@ class TrialEnd : public ::testing::Test {
     m_folder.write("m/" + version + ".up.sql", up);
     m_folder.write("m/" + version + ".down.sql", down);
   }
-  Checked checked() const { return check({"m"}, {m_folder.path()}); }
+  Checked checked() const { return check({"m", "--depth", "quick"}, {m_folder.path()}); }
 
   Folder m_folder;
 };

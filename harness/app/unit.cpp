@@ -84,6 +84,7 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, 
   if (!engine) return failed(engine);
   rehearsal::Options options;
   options.statement_timeout = std::chrono::seconds(context.options.values["timeout"].as<int>());
+  options.depth = unit.scenario.depth.value_or(record::Depth::standard);
   options.keep = context.options.has("keep") ? rehearsal::Keep::yes : rehearsal::Keep::no;
   options.work_directory = directory->path();
   options.store = cached ? context.store : nullptr;

@@ -25,7 +25,13 @@ std::span<const Rule> all_rules() {
       k_leaves_transaction_open,
       k_session_setting_leaks,
       // interruption
+      k_not_atomic,
+      k_not_resumable,
+      k_retry_hides_damage,
       k_not_rerunnable,
+      // locks and traffic
+      k_blocks_reads,
+      k_blocks_writes,
       // dry run
       k_dry_run_changes,
       k_dry_run_untrue,

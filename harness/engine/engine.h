@@ -19,6 +19,15 @@ namespace lockkeeper::engine {
 
 enum class Observe { no, yes };
 
+/// Where a side is stopped in its middle.
+struct Stop {
+  record::StopKind how = record::StopKind::session_ended;
+  /// The statement that it comes before, counted over all parts from 0; their number: what ends the last
+  /// transaction. A lock on the database comes only where no transaction of the side is open, and else never.
+  /// A statement that is to be ended inside and waits for nobody is stopped before it.
+  std::size_t before = 0;
+};
+
 /// One side to be run, in a new session.
 struct SideRequest {
   record::Side side = record::Side::up;
@@ -26,6 +35,7 @@ struct SideRequest {
   std::string bookkeeping;  ///< SQL with which the tool notes that the side is done; may be empty
   std::chrono::milliseconds statement_timeout{0};  ///< 0: none
   Observe observe = Observe::yes;                  ///< no: apply only, as fast as may be
+  std::optional<Stop> stop;
 };
 
 /// A program that runs one side of a migration by itself.
@@ -40,10 +50,12 @@ struct ToolRequest {
   std::chrono::milliseconds deadline{0};  ///< of the whole program; 0: none
   Location location;                      ///< of the migration: its statements stand in no file that we know
   Observe observe = Observe::yes;
+  bool while_locked = false;  ///< another connection writes all the while (SQLite)
 };
 
 struct SideOutcome {
   record::SideRun run;
+  std::optional<record::Microseconds> stopped_at;  ///< since it began; none where it came to no stop
   Touched touched;
   std::string output;  ///< of a tool: the last that it said, secrets masked
 };
@@ -162,6 +174,8 @@ class Instance {
   /// yet), to a place of its own on the memory disk where it lies there, or to a template database; the
   /// instance is over then.
   virtual Result<Image> save(const std::filesystem::path& directory) = 0;
+  /// Is the server gone, although nobody here has stopped it? Sessions may outlive it for a moment.
+  virtual bool has_ended() { return false; }
   /// Was it ended because the memory disk became too small for it?
   virtual bool ran_out_of_memory() const { return false; }
 
@@ -180,6 +194,8 @@ class Engine {
 
   /// All of the server that a snapshot depends on: kind, version, settings, architecture.
   virtual std::string fingerprint() const = 0;
+  /// The ways in which sides can be stopped here.
+  virtual std::vector<record::StopKind> stops() const = 0;
   /// False where images cannot live in the store (an existing server).
   virtual bool images_are_directories() const = 0;
   virtual const record::ServerInfo& server() const = 0;

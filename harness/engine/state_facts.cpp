@@ -30,8 +30,9 @@ struct Index {
 
 /// The definition behind the table's name, without storage parameters.
 std::string key_of(const std::string& definition, const std::string& table) {
-  const std::string start = table + " USING ";
-  const auto at = definition.find(start);
+  // PostgreSQL names the method behind the table, SQLite has none.
+  auto at = definition.find(table + " USING ");
+  if (at == std::string::npos) at = definition.find(table + " (");
   std::string key = at == std::string::npos ? definition : definition.substr(at + table.size());
   const auto with = key.find(") WITH (");
   if (with == std::string::npos) return key;

@@ -92,6 +92,16 @@ void fields(Archive& archive, Of<Archive, SettingChange>& change) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, FileLock>& lock) {
+  archive("stops_readers", lock.stops_readers);
+  archive("at_us", lock.at);
+  archive("held_us", lock.held);
+  archive("text", lock.text);
+  archive("location", lock.location);
+  archive("sampled", lock.sampled);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, SideRun>& run) {
   archive("side", run.side);
   archive("shape", run.shape);
@@ -102,6 +112,7 @@ void fields(Archive& archive, Of<Archive, SideRun>& run) {
   archive("error_location", run.error_location);
   archive("left_transaction_open", run.left_transaction_open);
   archive("leaked_settings", run.leaked_settings);
+  archive("file_locks", run.file_locks);
 }
 
 template <typename Archive>
@@ -168,6 +179,21 @@ void fields(Archive& archive, Of<Archive, Declaration>& declaration) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, Interruption>& interruption) {
+  archive("how", interruption.how);
+  archive("before", interruption.before);
+  archive("location", interruption.location);
+  archive("error", interruption.error);
+  archive("waited_us", interruption.waited);
+  archive("left", interruption.left);
+  archive("missing", interruption.missing);
+  archive("retried", interruption.retried);
+  archive("retry_error", interruption.retry_error);
+  archive("retry_location", interruption.retry_location);
+  archive("retry_difference", interruption.retry_difference);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, StageSkipped>& skipped) {
   archive("stage", skipped.stage);
   archive("reason", skipped.reason);
@@ -208,6 +234,7 @@ void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
   archive("unannounced", migration.unannounced);
   archive("second_run", migration.second_run);
   archive("second_run_difference", migration.second_run_difference);
+  archive("interruptions", migration.interruptions);
   archive("claims_rerunnable", migration.claims_rerunnable);
   archive("change_class", migration.change_class);
   archive("change_reasons", migration.change_reasons);

@@ -68,7 +68,19 @@ struct Words<ChangeClass> {
 
 template <>
 struct Words<Stage> {
-  static constexpr std::array<std::string_view, 5> k_words{"forward", "back", "again", "chain", "queries"};
+  static constexpr std::array<std::string_view, 6> k_words{"forward",     "back",  "again",
+                                                           "interrupted", "chain", "queries"};
+};
+
+template <>
+struct Words<Depth> {
+  static constexpr std::array<std::string_view, 2> k_words{"quick", "standard"};
+};
+
+template <>
+struct Words<StopKind> {
+  static constexpr std::array<std::string_view, 3> k_words{"session_ended", "ended_inside",
+                                                           "database_locked"};
 };
 
 template <>
@@ -123,6 +135,12 @@ std::string_view name_of(ChangeClass change) {
 std::string_view name_of(Stage stage) {
   return word(stage);
 }
+std::string_view name_of(Depth depth) {
+  return word(depth);
+}
+std::string_view name_of(StopKind how) {
+  return word(how);
+}
 std::string_view name_of(Moment moment) {
   return word(moment);
 }
@@ -159,12 +177,16 @@ template std::optional<SchemaFactKind> value_named(std::string_view);
 template std::optional<HistoryFactKind> value_named(std::string_view);
 template std::optional<ChangeClass> value_named(std::string_view);
 template std::optional<Stage> value_named(std::string_view);
+template std::optional<Depth> value_named(std::string_view);
+template std::optional<StopKind> value_named(std::string_view);
 template std::optional<Moment> value_named(std::string_view);
 template std::optional<FailureKind> value_named(std::string_view);
 
 template std::vector<std::string> names_of<Side>();
 template std::vector<std::string> names_of<Level>();
 template std::vector<std::string> names_of<Verdict>();
+template std::vector<std::string> names_of<Depth>();
+template std::vector<std::string> names_of<StopKind>();
 template std::vector<std::string> names_of<StorageChange>();
 template std::vector<std::string> names_of<TransactionShape>();
 template std::vector<std::string> names_of<Change>();

@@ -17,6 +17,9 @@ using Microseconds = std::chrono::microseconds;
 enum class Side { up, down };
 enum class Level { note, warning, error };
 enum class Verdict { pass, fail, error };
+/// How much of a rehearsal is driven: quick goes forward, back and forward again; standard stops each up in
+/// its middle too.
+enum class Depth { quick, standard };
 
 // ── what a statement did
 // ────────────────────────────────────────────────────────────────────────────────────
@@ -86,6 +89,17 @@ struct SettingChange {
   std::string after;
 };
 
+/// A lock on a whole database file (SQLite): nobody else writes while it is held.
+struct FileLock {
+  bool stops_readers = false;  ///< nobody else reads either
+  Microseconds at{0};          ///< since the side began
+  Microseconds held{0};
+  std::string text;                  ///< the statement that took it; empty where nobody knows
+  std::optional<Location> location;  ///< of that statement
+  bool sampled =
+      false;  ///< seen from outside, a look every half millisecond: it may have been a little longer
+};
+
 /// How a side was sent to the server.
 enum class TransactionShape {
   one_transaction,   ///< BEGIN, the statements, COMMIT
@@ -106,6 +120,7 @@ struct SideRun {
   std::optional<Location> error_location;
   bool left_transaction_open = false;
   std::vector<SettingChange> leaked_settings;
+  std::vector<FileLock> file_locks;
 };
 
 // ── how two states differ
@@ -194,7 +209,7 @@ struct Declaration {
   Location location;
 };
 
-enum class Stage { forward, back, again, chain, queries };
+enum class Stage { forward, back, again, interrupted, chain, queries };
 
 /// How much care a change wants, by what it was seen to change.
 enum class ChangeClass { none, safe, risky, high_risk };
@@ -206,6 +221,28 @@ struct DryRun {
   std::optional<SqlError> error;
   StateDifference change;      ///< which there should be none of
   bool bytes_changed = false;  ///< although the state is the same; where the engine can tell
+};
+
+/// How a side was stopped in its middle.
+enum class StopKind {
+  session_ended,   ///< by the server, as an administrator or a failover would
+  ended_inside,    ///< the same, while a statement that commits on its way waited for another session
+  database_locked  ///< another connection writes (SQLite), for as long as the side tries
+};
+
+/// One attempt at up that was stopped, and what came of it.
+struct Interruption {
+  StopKind how = StopKind::session_ended;
+  std::string before;  ///< the statement that it was to come before; empty: the last COMMIT
+  std::optional<Location> location;
+  std::optional<SqlError> error;  ///< which the attempt ended with; none where it got through all the same
+  Microseconds waited{0};         ///< from the stop to the attempt's end
+  StateDifference left;           ///< S0 → what it left; empty where it left nothing
+  StateDifference missing;        ///< S1 → what it left, where it left anything
+  bool retried = false;           ///< up was run again on what it left
+  std::optional<SqlError> retry_error;
+  std::optional<Location> retry_location;
+  StateDifference retry_difference;  ///< S1 → after the retry
 };
 
 struct StageSkipped {
@@ -242,7 +279,8 @@ struct MigrationRecord {
   StateDifference second_run_difference;  ///< S1 → after it
   ChangeClass change_class = ChangeClass::none;
   std::vector<std::string> change_reasons;  ///< why it is not safe: "drops column public.users.nick"
-  bool claims_rerunnable = false;           ///< its authors say that a second run changes nothing
+  std::vector<Interruption> interruptions;
+  bool claims_rerunnable = false;  ///< its authors say that a second run changes nothing
 };
 
 /// The trial taken back as a whole and up again.

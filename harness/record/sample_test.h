@@ -45,7 +45,9 @@ inline SideRun full_side(Side side) {
           full_error(),
           Location{"migrations/0001_x.up.sql", 4, 2},
           true,
-          {{"search_path", "public", "\"$user\", public"}}};
+          {{"search_path", "public", "\"$user\", public"}},
+          {{true, Microseconds(12), Microseconds(345), "DROP TABLE users",
+            Location{"migrations/0001_x.up.sql", 4, 2}, true}}};
 }
 
 inline MigrationRecord full_migration() {
@@ -75,6 +77,10 @@ inline MigrationRecord full_migration() {
   migration.unannounced = {"table x"};
   migration.second_run = migration.forward;
   migration.second_run_difference = full_difference();
+  migration.interruptions = {{StopKind::database_locked, "DROP TABLE users",
+                              Location{"migrations/0001_x.up.sql", 4, 2}, full_error(), Microseconds(5000),
+                              full_difference(), full_difference(), true, full_error(),
+                              Location{"migrations/0001_x.up.sql", 5, 1}, full_difference()}};
   migration.claims_rerunnable = true;
   migration.change_class = ChangeClass::high_risk;
   migration.change_reasons = {"drops column public.users.nick"};

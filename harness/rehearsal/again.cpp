@@ -40,6 +40,24 @@ Result<void> Course::again(Passage& passage) {
   return {};
 }
 
+/// Runs up once more from a clean S0.
+Result<void> Course::learn_noise_of_up(Passage& passage) {
+  if (passage.up_noise) return {};
+  const auto clean = m_ground.at(passage.index);
+  if (!clean) return failed(clean);
+  const auto before = (*clean)->read_state(&passage.before, everything());
+  if (!before) return failed(before);
+  const auto up = run(**clean, *passage.migration, Side::up, Observe::no);
+  if (!up) return failed(up);
+  const auto after = (*clean)->read_state(&passage.after, everything());
+  if (!after) return failed(after);
+  passage.inherited = engine::compare(passage.before, *before);
+  passage.up_noise = engine::without(engine::compare(passage.after, *after), passage.inherited);
+  passage.record->up_not_deterministic = *passage.up_noise;
+  add(m_noise, passage.record->up_not_deterministic);
+  return {};
+}
+
 /// Of what S3 has otherwise than S1, how much two identical runs of up do differently anyway.
 Result<void> Course::examine_again(Passage& passage, record::StateDifference difference) {
   auto& record = *passage.record;
@@ -48,20 +66,7 @@ Result<void> Course::examine_again(Passage& passage, record::StateDifference dif
     record.again_difference = std::move(difference);
     return {};
   }
-  if (!passage.up_noise) {
-    const auto clean = m_ground.at(passage.index);
-    if (!clean) return failed(clean);
-    const auto before = (*clean)->read_state(&passage.before, everything());
-    if (!before) return failed(before);
-    const auto up = run(**clean, *passage.migration, Side::up, Observe::no);
-    if (!up) return failed(up);
-    const auto after = (*clean)->read_state(&passage.after, everything());
-    if (!after) return failed(after);
-    passage.inherited = engine::compare(passage.before, *before);
-    passage.up_noise = engine::without(engine::compare(passage.after, *after), passage.inherited);
-    record.up_not_deterministic = *passage.up_noise;
-    add(m_noise, record.up_not_deterministic);
-  }
+  if (const auto learnt = learn_noise_of_up(passage); !learnt) return learnt;
   difference = engine::without(std::move(difference), *passage.up_noise);
   // A view over a frozen 'now' that up makes once more: the clean S0 had it otherwise already, which hides it
   // from the noise of up itself.

@@ -173,6 +173,7 @@ Result<bool> Course::pass(std::size_t index) {
     if (const auto kept = keep(); !kept) return failed(kept);
     return true;
   }
+  if (const auto interrupted = interrupt(passage); !interrupted) return failed(interrupted);
   m_state = std::move(passage.after);
   if (passage.astray) {
     if (const auto returned = return_to(index + 1); !returned) return failed(returned);
@@ -249,6 +250,7 @@ Result<std::optional<engine::State>> Course::state_after(SideRun& run, const eng
                                                          const engine::Touched& touched,
                                                          const engine::Since& earlier) {
   auto state = m_instance->read_state(&previous, touched, earlier);
+  if (state && m_instance->has_ended()) state = failed(FailureKind::environment, "the server has ended");
   if (state) return std::optional(std::move(*state));
   if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
   if (!run.error) {

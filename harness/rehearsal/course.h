@@ -76,7 +76,14 @@ class Course {
                           record::StateDifference& difference);
 
   Result<void> again(Passage& passage);
+  Result<void> learn_noise_of_up(Passage& passage);
   Result<void> examine_again(Passage& passage, record::StateDifference difference);
+
+  Result<void> interrupt(Passage& passage);
+  Result<bool> stop_by(Passage& passage, const engine::Stop& stop, const record::StatementRecord* before);
+  Result<void> stop_program(Passage& passage);
+  Result<void> retry(Passage& passage, record::Interruption& interruption);
+  Result<bool> stand_beside(const Passage& passage);
 
   Result<void> go_up_together();
   Result<void> go_up_by_tool(engine::Instance& instance);
@@ -107,6 +114,9 @@ class Course {
   engine::State m_floor_state;         ///< after it
   record::StateDifference m_noise;     ///< all that was seen to be non-deterministic
   bool m_kept = false;
+  std::unique_ptr<engine::Instance> m_beside;  ///< where sides are stopped: at the index, with the state
+  std::size_t m_beside_at = 0;
+  engine::State m_beside_state;
   std::unique_ptr<ChainBeside> m_chain_beside;  ///< stands on the ground: goes first
 };
 

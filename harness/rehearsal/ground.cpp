@@ -80,7 +80,7 @@ Result<engine::SideOutcome> run_by_tool(Instance& instance, const history::Migra
 
 Result<engine::SideOutcome> run_side(Instance& instance, const history::Migration& migration,
                                      record::Side side, std::chrono::milliseconds statement_timeout,
-                                     engine::Observe observe) {
+                                     engine::Observe observe, const std::optional<engine::Stop>& stop) {
   if (migration.command) return run_by_tool(instance, migration, side, observe);
   const auto script = migration.script(side);
   if (!script) return failed(script);
@@ -90,6 +90,7 @@ Result<engine::SideOutcome> run_side(Instance& instance, const history::Migratio
   request.bookkeeping = migration.note_of(side);
   request.statement_timeout = statement_timeout;
   request.observe = observe;
+  request.stop = stop;
   return instance.run_side(request);
 }
 

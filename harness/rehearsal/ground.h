@@ -20,7 +20,8 @@ namespace lockkeeper::rehearsal {
 /// the instance is lost.
 Result<engine::SideOutcome> run_side(engine::Instance& instance, const history::Migration& migration,
                                      record::Side side, std::chrono::milliseconds statement_timeout,
-                                     engine::Observe observe);
+                                     engine::Observe observe,
+                                     const std::optional<engine::Stop>& stop = std::nullopt);
 
 /// What an instance is asked for so that a program runs; `file` is where the migration stands.
 engine::ToolRequest request_of(history::ToolCommand tool, record::Side side, const std::string& file,

@@ -17,6 +17,7 @@ enum class Keep { no, yes };
 
 struct Options {
   std::chrono::milliseconds statement_timeout{0};  ///< longest that one statement may take; 0: no limit
+  record::Depth depth = record::Depth::standard;
   Keep keep = Keep::no;                    ///< stop at the first failure and leave its database running
   std::filesystem::path work_directory;    ///< ours for this run, on the store's file system
   const snapshot::Store* store = nullptr;  ///< null: every run starts from nothing

@@ -151,6 +151,8 @@ std::string_view word_of(Stage stage) {
       return "down";
     case Stage::again:
       return "again";
+    case Stage::interrupted:
+      return "interrupted";
     case Stage::chain:
       return "chain";
     case Stage::queries:

@@ -61,6 +61,7 @@ class Loader {
   std::string rule(const Fields& fields);
   void check_rule(const std::string& name, const Location& location);
   std::optional<record::Level> level(const Value& value, const std::string& what);
+  std::optional<record::Depth> depth(const Value& value);
   std::optional<std::string> referential_action(const Fields& fields, const std::string& key);
   std::optional<double> factor(const Fields& fields, const std::string& key, std::string_view suffix,
                                std::string_view example);
@@ -74,9 +75,10 @@ class Loader {
 };
 
 Result<Scenario> Loader::load(const Value& root) {
-  const Fields fields(m_problems, root, "a scenario",
-                      {"scenario", "engine", "database", "scale", "init", "fixture", "migrations",
-                       "invariants", "after_up", "queries", "allow", "expect_findings", "levels", "gate"});
+  const Fields fields(
+      m_problems, root, "a scenario",
+      {"scenario", "engine", "database", "scale", "init", "fixture", "migrations", "invariants", "after_up",
+       "queries", "allow", "expect_findings", "levels", "gate", "depth", "longest_wait_ms"});
   m_scenario.name = fields.required_text("scenario");
   if (const Value* value = fields.find("engine")) load_engine(*value);
   if (const Value* value = fields.find("database")) check_database(*value);
@@ -90,6 +92,9 @@ Result<Scenario> Loader::load(const Value& root) {
   each(fields, "allow", &Loader::load_allow);
   each(fields, "expect_findings", &Loader::load_expected_finding);
   if (const Value* value = fields.find("levels")) load_levels(*value);
+  if (const Value* value = fields.find("depth")) m_scenario.depth = depth(*value);
+  if (const auto wait = fields.count("longest_wait_ms"))
+    m_scenario.longest_wait = std::chrono::milliseconds(*wait);
   if (const Value* value = fields.find("gate")) m_scenario.gate = level(*value, key_named("gate"));
   if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
   return std::move(m_scenario);
@@ -551,6 +556,19 @@ std::optional<record::Level> Loader::level(const Value& value, const std::string
                       fmt::format("{}: '{}' is no level{}", what, abridged(name, 40),
                                   did_you_mean(name, {"error", "warning", "note"})),
                       "the levels are: error, warning, note");
+  }
+  return found;
+}
+
+std::optional<record::Depth> Loader::depth(const Value& value) {
+  const std::string name = read_text(m_problems, value, key_named("depth"));
+  const auto found = record::value_named<record::Depth>(name);
+  if (!found) {
+    const auto names = record::names_of<record::Depth>();
+    m_problems.report(
+        value.location,
+        fmt::format("key 'depth': '{}' is no depth{}", abridged(name, 40), did_you_mean(name, names)),
+        "the depths are: " + join(names, ", "));
   }
   return found;
 }

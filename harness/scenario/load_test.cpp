@@ -161,7 +161,8 @@ TEST_F(LoadTest, unknown_keys_are_refused) {
             "FILE:3:1: error: unknown key 'invariant' (did you mean 'invariants'?)\n"
             "hint: a scenario knows: scenario, engine, database, scale, init, fixture, migrations, "
             "invariants, after_up, "
-            "queries, allow, expect_findings, levels, gate");
+            "queries, allow, expect_findings, levels, gate, depth, "
+            "longest_wait_ms");
   EXPECT_EQ(failure(with("queries:\n  - {name: ü, sqll: x}")),
             "FILE:4:15: error: unknown key 'sqll' (did you mean 'sql'?)\n"
             "hint: a query knows: name, sql, params, uses_index, at_most, at_least, same_result");

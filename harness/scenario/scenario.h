@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -148,6 +149,9 @@ struct Scenario {
   std::vector<ExpectedFinding> expect_findings;
   std::vector<LevelChange> levels;
   std::optional<record::Level> gate;
+  std::optional<record::Depth> depth;
+  /// Longest that others may have to wait for a lock of a migration's.
+  std::chrono::milliseconds longest_wait{200};
   int scale = 1;  ///< fixtures may read it: current_setting('lockkeeper.scale')
 };
 

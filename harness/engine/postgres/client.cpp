@@ -266,6 +266,10 @@ Result<Reply> Client::collect(std::chrono::milliseconds timeout, Rows rows) {
   return reply;
 }
 
+int Client::server_process() const {
+  return PQbackendPID(m_state->connection);
+}
+
 bool Client::alive() const {
   return m_state->connection != nullptr && PQstatus(m_state->connection) == CONNECTION_OK;
 }

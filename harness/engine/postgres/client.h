@@ -59,6 +59,7 @@ class Client final : public Session {
     return send(sql, timeout, rows, std::nullopt);
   }
 
+  int server_process() const;  ///< of this session, as pg_stat_activity numbers it
   bool alive() const;
   bool in_transaction() const;         ///< open and sound
   bool in_failed_transaction() const;  ///< open and aborted

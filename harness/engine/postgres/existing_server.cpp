@@ -270,6 +270,9 @@ class ExistingEngine : public Engine {
     for (const auto& [name, value] : m_info.settings) text += fmt::format(" {}={}", name, value);
     return text;
   }
+  std::vector<record::StopKind> stops() const override {
+    return {record::StopKind::session_ended, record::StopKind::ended_inside};
+  }
   bool images_are_directories() const override { return false; }
   const record::ServerInfo& server() const override { return m_info; }
 

@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "engine/postgres/connection.h"
 #include "engine/decompress.h"
+#include "engine/postgres/connection.h"
 
 namespace lockkeeper::engine::postgres {
 

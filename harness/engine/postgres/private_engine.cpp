@@ -202,6 +202,7 @@ class PrivateInstance : public DatabaseInstance {
     fs::remove(data / "postmaster.opts", error);
     return m_directory.move_data(directory, m_database);
   }
+  bool has_ended() override { return m_server != nullptr && m_server->ended(); }
   bool ran_out_of_memory() const override { return m_guard && m_guard->ran_out(); }
 
   Result<std::string> keep() override {
@@ -273,6 +274,9 @@ class PrivateEngine : public Engine {
     std::string text = fmt::format("postgres {} {} {}", m_info.version, m_info.binaries, machine.machine);
     for (const auto& [name, value] : m_info.settings) text += fmt::format(" {}={}", name, value);
     return text;
+  }
+  std::vector<record::StopKind> stops() const override {
+    return {record::StopKind::session_ended, record::StopKind::ended_inside};
   }
   bool images_are_directories() const override { return true; }
   const record::ServerInfo& server() const override { return m_info; }

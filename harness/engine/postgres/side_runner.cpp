@@ -26,6 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds k_own_timeout{60'000};
 constexpr std::chrono::seconds k_recovery{30};
+constexpr std::chrono::seconds k_wait_begins{10};
 constexpr std::chrono::milliseconds k_recovery_look{20};
 
 /// What a new session begins with (a spare one that was opened before a side changed it begins with something
@@ -50,6 +51,9 @@ const std::string k_leaked =
     "UNION ALL SELECT 'session_authorization', r.rolname, session_user::text "
     "FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a "
     "JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE session_user <> r.rolname ORDER BY 1";
+
+// Within a transaction a session sees others' activity as it was when it first looked.
+constexpr const char* k_look_anew = "DO $$ BEGIN PERFORM pg_stat_clear_snapshot(); END $$; ";
 
 // Temporary objects leave a schema behind. The flush empties the session's own table counters, in which the
 // next side must find nothing but what it does itself.
@@ -94,7 +98,7 @@ std::string wanting_a_block(const Statement& statement) {
 class Execution {
  public:
   Execution(Client& session, Client& committed, std::uint64_t wal, const SideRequest& request)
-      : m_session(session), m_request(request), m_observer(session, committed) {
+      : m_session(session), m_committed(committed), m_request(request), m_observer(session, committed) {
     m_observer.begin_at(wal);
     m_run.side = request.side;
     if (request.script->parts.empty()) return;
@@ -103,7 +107,7 @@ class Execution {
   }
 
   Result<void> run();
-  SideOutcome outcome() && { return {std::move(m_run), m_observer.touched(), ""}; }
+  SideOutcome outcome() && { return {std::move(m_run), m_stopped_at, m_observer.touched(), ""}; }
   /// The statement that turned out not to run in a transaction, when that is why the side failed and it may
   /// be tried without one.
   const Statement* refused() const {
@@ -125,6 +129,8 @@ class Execution {
   Result<bool> begin_again(const Statement& statement);
   Result<bool> refuse_savepoint(const Statement& statement);
   Result<bool> keep_books();
+  Result<bool> come_to(std::size_t statement, const Location& location, const Statement* next = nullptr);
+  Result<void> begin_and_wait(const Statement& statement);
   Result<bool> execute(const Statement& statement, std::size_t index);
   Result<bool> execute_alone(const Statement& statement, std::size_t index);
   Result<bool> execute_bare(const Statement& statement, std::size_t index);
@@ -136,6 +142,7 @@ class Execution {
   Location end_of_part() const;
 
   Client& m_session;
+  Client& m_committed;
   const SideRequest& m_request;
   Observer m_observer;
   SideRun m_run;
@@ -144,7 +151,65 @@ class Execution {
   std::size_t m_look_from = 0;  ///< index of the first statement after which looking is harmless
   bool m_implicit = false;      ///< the open transaction is the one that the server makes of a message
   bool m_booked = false;
+  std::size_t m_come = 0;  ///< statements of all parts so far
+  Clock::time_point m_start = Clock::now();
+  std::optional<record::Microseconds> m_stopped_at;
 };
+
+/// False where the side is to be stopped before this statement: its session is ended, and gone when this
+/// returns.
+Result<bool> Execution::come_to(std::size_t statement, const Location& location, const Statement* next) {
+  if (!m_request.stop || m_request.stop->before != statement) return true;
+  if (m_request.stop->how == record::StopKind::ended_inside && next != nullptr) {
+    if (const auto waiting = begin_and_wait(*next); !waiting) return failed(waiting);
+  }
+  m_stopped_at = since(m_start);
+  const int process = m_session.server_process();
+  const std::string end = fmt::format("SELECT pg_terminate_backend({})", process);
+  const std::string still_there = fmt::format(
+      "{}SELECT 1 FROM pg_stat_activity WHERE pid = {} UNION ALL SELECT 1 FROM pg_locks WHERE pid = {}",
+      k_look_anew, process, process);
+  auto reply = m_committed.send(end, k_own_timeout);
+  for (const auto until = Clock::now() + k_recovery; reply && !reply->error && Clock::now() < until;) {
+    reply = m_committed.send(still_there, k_own_timeout, Rows::keep);
+    if (reply && reply->rows.empty()) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  if (!reply) return failed(reply);
+  if (reply->error) {  // the side itself has ended the session that we look from
+    m_stopped_at.reset();
+    return true;
+  }
+  if (m_request.stop->how == record::StopKind::ended_inside)
+    reply = m_committed.send("ROLLBACK", k_own_timeout);
+  if (!reply) return failed(reply);
+  fail({"57P01", "terminating connection due to administrator command", "", "", ""}, location);
+  return false;
+}
+
+/// Sends the statement while a writer has all tables open, and returns when it waits for that one, or has
+/// ended without.
+Result<void> Execution::begin_and_wait(const Statement& statement) {
+  auto reply = m_committed.send(
+      "BEGIN; SELECT format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', string_agg(c.oid::regclass::text, ', ')) "
+      "FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384 AND c.relpersistence <> 't'",
+      k_own_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  if (!reply->error && !reply->rows.empty() && !reply->rows.back()[0].empty())
+    reply = m_committed.send(reply->rows.back()[0], k_own_timeout);
+  if (!reply) return failed(reply);
+  m_session.post(std::string(statement.text));
+  const std::string waits = fmt::format(
+      "{}SELECT 1 FROM pg_stat_activity WHERE pid = {} AND (wait_event_type = 'Lock' OR state <> 'active')",
+      k_look_anew, m_session.server_process());
+  for (const auto until = Clock::now() + k_wait_begins; Clock::now() < until && !interrupted();) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    reply = m_committed.send(waits, k_own_timeout, Rows::keep);
+    if (!reply) return failed(reply);
+    if (!reply->rows.empty()) return {};
+  }
+  return {};
+}
 
 /// SET TRANSACTION must stand before any query of its transaction, and a look is a query.
 void Execution::enter(const Part& part) {
@@ -315,7 +380,9 @@ Result<bool> Execution::close_implicit_transaction(const Statement& statement, s
 }
 
 Result<bool> Execution::run(const Statement& statement, std::size_t index) {
-  auto going = begin_again(statement);
+  auto going = come_to(m_come++, statement.location, m_session.idle() ? &statement : nullptr);
+  if (!going || !*going) return going;
+  going = begin_again(statement);
   if (going && *going) going = open_implicit_transaction(statement, index);
   if (going && *going) going = refuse_savepoint(statement);
   if (!going || !*going) return going;
@@ -336,6 +403,8 @@ Result<bool> Execution::run(const Part& part) {
     going = run(part.statements[index], index);
   }
   if (!going || !*going || !runs_in_one()) return going;
+  if (&part == &m_request.script->parts.back()) going = come_to(m_come, end_of_part());
+  if (!going || !*going) return going;
   going = before_commit(end_of_part());
   if (going && *going && &part == &m_request.script->parts.back()) going = keep_books();
   if (going && *going && !part.error_where_ended.empty() && m_session.idle()) {
@@ -362,7 +431,7 @@ Result<bool> Execution::keep_books() {
 }
 
 Result<void> Execution::run() {
-  const auto start = Clock::now();
+  const auto start = m_start = Clock::now();
   Result<bool> going = true;
   for (const Part& part : m_request.script->parts) {
     if (going && *going) going = run(part);

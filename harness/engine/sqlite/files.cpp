@@ -197,7 +197,16 @@ Result<SideOutcome> FileInstance::run_tool(const ToolRequest& request) {
       request, places, {{"DATABASE_URL", "{url}"}, {"LOCKKEEPER_DATABASE", "{database}"}}, "PG*");
   const auto bytes_before = digest_of_bytes();
   if (!bytes_before) return failed(bytes_before);
+  std::optional<Database> other;
+  if (request.while_locked) {
+    auto writer = locked(m_file);
+    if (!writer) return failed(writer);
+    other = std::move(*writer);
+  }
+  m_sides.watch().begin();
   const auto end = run_program(request, command, Secrets::of_environment(command.environment));
+  auto file_locks = m_sides.watch().end();
+  other.reset();
   if (!end) return failed(end);
   const auto bytes_after = digest_of_bytes();
   if (!bytes_after) return failed(bytes_after);
@@ -213,6 +222,8 @@ Result<SideOutcome> FileInstance::run_tool(const ToolRequest& request) {
   outcome.run.shape = record::TransactionShape::own_transactions;
   outcome.run.shape_reason = fmt::format("{} runs it", request.name);
   outcome.run.duration = end->duration;
+  if (!request.while_locked) outcome.run.file_locks = std::move(file_locks);
+  if (request.while_locked) outcome.stopped_at = record::Microseconds(0);
   if (!end->failure.empty()) {
     outcome.run.error = error_of_program(*end);
     outcome.run.error_location = request.location;
@@ -266,6 +277,9 @@ class FileEngine : public Engine {
     std::string text = fmt::format("sqlite {} {}", m_info.version, sqlite3_sourceid());
     for (const auto& [name, value] : m_info.settings) text += fmt::format(" {}={}", name, value);
     return text;
+  }
+  std::vector<record::StopKind> stops() const override {
+    return {record::StopKind::session_ended, record::StopKind::database_locked};
   }
   bool images_are_directories() const override { return true; }
   const record::ServerInfo& server() const override { return m_info; }

@@ -23,6 +23,7 @@ using record::TransactionShape;
 using sql::Part;
 using sql::StatementKind;
 using SteadyClock = std::chrono::steady_clock;
+namespace fs = std::filesystem;
 
 constexpr std::size_t k_text_limit = 4000;
 
@@ -107,8 +108,9 @@ class Execution {
   }
 
  public:
-  Execution(Database& database, Lineage& lineage, const SideRequest& request)
-      : m_database(database), m_lineage(lineage), m_request(request) {
+  Execution(Database& database, Lineage& lineage, const SideRequest& request, const fs::path& file,
+            LockWatch& watch)
+      : m_database(database), m_lineage(lineage), m_request(request), m_file(file), m_watch(watch) {
     m_run.side = request.side;
     if (request.script->parts.empty()) return;
     m_run.shape = request.script->parts.front().shape;
@@ -121,14 +123,17 @@ class Execution {
     if (!schema) return failed(schema);
     m_schema = std::move(*schema);
     m_first_schema = m_schema;
-    const auto start = SteadyClock::now();
+    const auto start = m_start = SteadyClock::now();
+    if (m_request.observe == Observe::yes) m_watch.begin();
     Result<bool> going = true;
     for (const Part& part : m_request.script->parts) {
       if (going && *going) going = run(part);
     }
     if (going && *going && !m_database.in_transaction()) going = keep_books();
+    note_locks();
     if (!going) return failed(going);
     m_run.duration = since(start);
+    m_other.reset();
     m_run.left_transaction_open = m_database.in_transaction() && !m_run.error;
     m_database.limit_time({});
     if (m_database.in_transaction()) {
@@ -140,7 +145,7 @@ class Execution {
     return {};
   }
 
-  SideOutcome outcome() && { return {std::move(m_run), std::move(m_touched), ""}; }
+  SideOutcome outcome() && { return {std::move(m_run), m_stopped_at, std::move(m_touched), ""}; }
   const sql::Statement* refused() const { return m_refused; }
 
  private:
@@ -165,10 +170,14 @@ class Execution {
     if (runs_in_one())
       going = control("BEGIN", part.statements.empty() ? end_of_part() : part.statements[0].location);
     for (const sql::Statement& statement : part.statements) {
+      if (going && *going) going = come_to(m_come++, statement.location);
       if (!going || !*going) return going;
       going = execute(statement);
+      note_write_lock(&statement);
     }
     if (!going || !*going || !runs_in_one()) return going;
+    if (&part == &m_request.script->parts.back()) going = come_to(m_come, end_of_part());
+    if (!going || !*going) return going;
     if (&part == &m_request.script->parts.back()) going = keep_books();
     if (going && *going && !part.error_where_ended.empty() && !m_database.in_transaction()) {
       fail({"", part.error_where_ended, "the file has ended the transaction that the tool began", "", ""},
@@ -182,12 +191,70 @@ class Execution {
   /// BEGIN and COMMIT that the file does not hold itself.
   Result<bool> control(const std::string& sql, const Location& location) {
     m_database.limit_time(m_request.statement_timeout);
-    if (const auto error = m_database.execute(sql)) {
-      if (interrupted()) return failed_by_interrupt();
-      fail(described(*error), location);
+    const auto error = m_database.execute(sql);
+    note_write_lock(nullptr);
+    if (!error) return true;
+    if (interrupted()) return failed_by_interrupt();
+    fail(described(*error), location);
+    return false;
+  }
+
+  /// False where the side is to be stopped before this statement. A lock of somebody else's is no stop yet:
+  /// what becomes of it is for SQLite to say.
+  Result<bool> come_to(std::size_t statement, const Location& location) {
+    if (!m_request.stop || m_request.stop->before != statement) return true;
+    if (m_request.stop->how == record::StopKind::session_ended) {
+      m_stopped_at = since(m_start);
+      fail({"", "the session was ended", "", "", ""}, location);
       return false;
     }
+    if (m_database.in_transaction() && sqlite3_txn_state(m_database.get(), "main") != SQLITE_TXN_NONE)
+      return true;
+    auto other = locked(m_file);
+    if (!other) return failed(other);
+    m_other = std::move(*other);
+    m_stopped_at = since(m_start);
     return true;
+  }
+
+  /// When the side began to keep other writers out, and when it stopped: by what SQLite says of its own
+  /// transaction. One that a statement has to itself lasts as long as the statement.
+  void note_write_lock(const sql::Statement* statement) {
+    const bool writing = sqlite3_txn_state(m_database.get(), "main") == SQLITE_TXN_WRITE;
+    const auto now = since(m_start);
+    const bool alone = !writing && !m_writing && statement != nullptr && m_wrote && !m_run.error;
+    if ((writing && !m_writing) || alone) {
+      record::FileLock lock;
+      lock.at = m_statement_began;
+      if (statement != nullptr) {
+        lock.text = abridged(statement->text, k_text_limit);
+        lock.location = statement->location;
+      }
+      m_run.file_locks.push_back(std::move(lock));
+    }
+    if (alone || (m_writing && !writing)) {
+      record::FileLock& lock = m_run.file_locks.back();
+      lock.held = now - lock.at;
+    }
+    m_writing = writing;
+  }
+
+  /// Readers are kept out while a large change spills and while it is committed, which nobody but somebody
+  /// outside sees.
+  void note_locks() {
+    if (m_writing && !m_run.file_locks.empty()) {
+      m_run.file_locks.back().held = since(m_start) - m_run.file_locks.back().at;
+      m_writing = false;
+    }
+    for (record::FileLock& lock : m_watch.end()) {
+      if (!lock.stops_readers) continue;
+      for (const auto& [began, statement] : m_began) {
+        if (began > lock.at) break;
+        lock.text = abridged(statement->text, k_text_limit);
+        lock.location = statement->location;
+      }
+      m_run.file_locks.push_back(std::move(lock));
+    }
   }
 
   /// The tool's own note of the side: in its transaction where it has one.
@@ -221,6 +288,9 @@ class Execution {
     m_intent = {};
     m_database.limit_time(m_request.statement_timeout);
     const auto start = SteadyClock::now();
+    m_statement_began = since(m_start);
+    m_began.emplace_back(m_statement_began, &statement);
+    m_wrote = false;
     const sqlite3_int64 changes_before = sqlite3_total_changes64(m_database.get());
     std::optional<SqlError> error;
     Location place = statement.location;
@@ -234,6 +304,7 @@ class Execution {
       auto counted = count_dependents();
       if (!counted) return failed(counted);
       dependents = std::move(*counted);
+      m_wrote = !prepared->is_empty() && sqlite3_stmt_readonly(prepared->get()) == 0;
       error = step(*prepared);
     }
     if (interrupted()) return failed_by_interrupt();
@@ -382,13 +453,33 @@ class Execution {
   Touched m_touched;
   const Part* m_part = nullptr;
   const sql::Statement* m_refused = nullptr;  ///< that a transaction does not take
-  Schema m_first_schema;                      ///< when the side began
-  Schema m_schema;                            ///< as it was last seen
+  const fs::path& m_file;
+  LockWatch& m_watch;
+  std::optional<Database> m_other;  ///< somebody else who writes
+  std::size_t m_come = 0;           ///< statements of all parts so far
+  SteadyClock::time_point m_start = SteadyClock::now();
+  record::Microseconds m_statement_began{0};
+  std::vector<std::pair<record::Microseconds, const sql::Statement*>> m_began;
+  std::optional<record::Microseconds> m_stopped_at;
+  bool m_writing = false;  ///< in a transaction that writes
+  bool m_wrote = false;    ///< the last statement may have
+  Schema m_first_schema;   ///< when the side began
+  Schema m_schema;         ///< as it was last seen
   std::string m_schema_version;
   bool m_booked = false;
 };
 
 }  // namespace
+
+Result<Database> locked(const fs::path& file) {
+  auto other = Database::open(file, Database::Mode::read_write);
+  if (!other) return other;
+  if (const auto error = other->execute("BEGIN IMMEDIATE")) {
+    return failed(FailureKind::environment,
+                  fmt::format("cannot lock '{}': {}", file.string(), error->message));
+  }
+  return other;
+}
 
 Result<Pragmas> session_pragmas(Database& database) {
   // journal_mode is the file's where it outlives the session; case_sensitive_like cannot be asked for.
@@ -410,7 +501,7 @@ Result<SideOutcome> SideRunner::run(const SideRequest& request, Lineage& lineage
   if (!database) return failed(database);
   const auto before = session_pragmas(*database);
   if (!before) return failed(before);
-  Execution execution(*database, lineage, request);
+  Execution execution(*database, lineage, request, m_file, m_watch);
   if (const auto done = execution.run(); !done) return failed(done);
   if (execution.refused() != nullptr) return run_without_transaction(request, lineage, *execution.refused());
   const auto after = session_pragmas(*database);

@@ -1,15 +1,19 @@
 #include "engine/sqlite/sqlite.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/process.h"
 #include "base/text.h"
 #include "engine/sqlite/database.h"
 #include "engine/sqlite/schema_text.h"
@@ -72,6 +76,7 @@ class SqliteTest : public testing::Test {
     SideRequest request;
     request.script = &script;
     request.statement_timeout = m_timeout;
+    request.stop = m_stop;
     return must(m_instance->run_side(request));
   }
   State state() { return must(m_instance->read_state(nullptr, everything())); }
@@ -86,6 +91,7 @@ class SqliteTest : public testing::Test {
   std::unique_ptr<Engine> m_engine;
   std::unique_ptr<Instance> m_instance;
   std::chrono::milliseconds m_timeout{0};
+  std::optional<Stop> m_stop;
 };
 
 struct Change {
@@ -178,6 +184,120 @@ TEST_F(SqliteTest, a_state_sees_every_kind_of_change) {
     EXPECT_TRUE(compare(after, again).empty()) << change.name;
     before = std::move(after);
   }
+}
+
+/// All that the shell of SQLite's own tells of a file: its schema and its rows.
+std::string dump_of(const fs::path& file) {
+  Command command;
+  command.argv = {"sqlite3", "-readonly", file.string(), ".schema", ".dump"};
+  RunOptions options;
+  options.deadline = std::chrono::seconds(30);
+  const auto finished = must(lockkeeper::run(command, options));
+  EXPECT_TRUE(finished.ok()) << finished.errors;
+  return finished.output;
+}
+
+// What .schema and .dump tell apart a state tells apart, and what they do not has its reason here.
+TEST_F(SqliteTest, the_shell_tells_the_same_states_apart) {
+  if (!find_in_path("sqlite3")) GTEST_SKIP() << "there is no sqlite3 here";
+  const std::set<std::string> of_the_header = {"user_version", "application_id", "write-ahead log"};
+  open();
+  const fs::path file = m_root / "run" / "instance-1" / "shop.db";
+  State before = state();
+  std::string dump_before = dump_of(file);
+  for (const Change& change : k_changes) {
+    ASSERT_FALSE(run(change.sql, TransactionShape::autocommit).run.error) << change.name;
+    State after = state();
+    std::string dump_after = dump_of(file);
+    EXPECT_EQ(dump_before == dump_after, of_the_header.contains(change.name)) << change.name;
+    EXPECT_FALSE(compare(before, after).empty()) << change.name;
+    before = std::move(after);
+    dump_before = std::move(dump_after);
+  }
+}
+
+// The other way round: there and back again is the same to both.
+TEST_F(SqliteTest, the_shell_takes_the_same_states_for_equal) {
+  if (!find_in_path("sqlite3")) GTEST_SKIP() << "there is no sqlite3 here";
+  open();
+  load(
+      "CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT); CREATE INDEX a_v ON a (v);"
+      "INSERT INTO a VALUES (1, 'x'), (2, NULL); CREATE VIEW s AS SELECT v FROM a;");
+  const fs::path file = m_root / "run" / "instance-1" / "shop.db";
+  const State before = state();
+  const std::string dump = dump_of(file);
+  for (const char* sql :
+       {"CREATE TABLE b (x); DROP TABLE b", "DROP VIEW s; CREATE VIEW s AS SELECT v FROM a",
+        "INSERT INTO a VALUES (3, 'y'); DELETE FROM a WHERE id = 3",
+        "UPDATE a SET v = v || 'z' WHERE id = 1; UPDATE a SET v = 'x' WHERE id = 1", "VACUUM",
+        "ANALYZE; DROP TABLE sqlite_stat1", "DROP INDEX a_v; CREATE INDEX a_v ON a (v)"}) {
+    ASSERT_FALSE(run(sql, TransactionShape::autocommit).run.error) << sql;
+    EXPECT_TRUE(compare(before, state()).empty()) << sql;
+    EXPECT_EQ(dump.size(), dump_of(file).size()) << sql;
+  }
+}
+
+TEST_F(SqliteTest, a_side_that_is_stopped_leaves_what_it_had_committed) {
+  open();
+  load("CREATE TABLE a (id INTEGER PRIMARY KEY)");
+  const State before = state();
+  const std::string sql = "CREATE TABLE b (x); CREATE TABLE c (x)";
+  m_stop = Stop{record::StopKind::session_ended, 1};
+  auto outcome = run(sql);
+  EXPECT_TRUE(outcome.stopped_at);
+  EXPECT_TRUE(outcome.run.error);
+  EXPECT_TRUE(compare(before, state()).empty());
+  outcome = run(sql, TransactionShape::autocommit);
+  EXPECT_TRUE(outcome.run.error);
+  EXPECT_EQ(compare(before, state()).objects.size(), 2U);  // the table and its column
+}
+
+TEST_F(SqliteTest, somebody_else_who_writes_is_waited_for_as_long_as_the_session_says) {
+  open({{"busy_timeout", "80"}});
+  load("CREATE TABLE a (id INTEGER PRIMARY KEY)");
+  m_stop = Stop{record::StopKind::database_locked, 0};
+  const auto outcome = run("CREATE TABLE b (x)");
+  ASSERT_TRUE(outcome.run.error);
+  EXPECT_EQ(outcome.run.error->sqlstate, "SQLITE_BUSY");
+  EXPECT_GE(outcome.run.duration, std::chrono::milliseconds(80));
+  m_stop.reset();
+  EXPECT_FALSE(run("CREATE TABLE b (x)").run.error);
+}
+
+TEST_F(SqliteTest, how_long_others_cannot_write_is_told) {
+  open();
+  load("CREATE TABLE a (id INTEGER PRIMARY KEY)");
+  const std::string many =
+      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) ";
+  const auto outcome = run("SELECT 1; " + many + "INSERT INTO a SELECT i FROM n; SELECT 2");
+  ASSERT_FALSE(outcome.run.error);
+  ASSERT_FALSE(outcome.run.file_locks.empty());
+  const auto& write = outcome.run.file_locks[0];
+  EXPECT_FALSE(write.stops_readers);
+  EXPECT_FALSE(write.sampled);
+  EXPECT_THAT(write.text, HasSubstr("INSERT INTO a"));
+  EXPECT_GE(write.held, outcome.run.statements[1].duration);
+  const auto alone = run("SELECT count(*) FROM a; DELETE FROM a", TransactionShape::autocommit);
+  ASSERT_FALSE(alone.run.file_locks.empty());
+  EXPECT_EQ(alone.run.file_locks[0].text, "DELETE FROM a");
+  EXPECT_THAT(run("SELECT count(*) FROM a").run.file_locks, IsEmpty());
+}
+
+// A change larger than the cache goes into the file before its COMMIT, which nobody may read until then.
+TEST_F(SqliteTest, readers_wait_with_a_rollback_journal_and_not_with_a_log) {
+  const std::string many =
+      "CREATE TABLE b AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) "
+      "SELECT i, 'row number ' || i FROM n";
+  const auto stops_readers = [](const record::FileLock& lock) { return lock.stops_readers && lock.sampled; };
+  open({{"cache_size", "10"}});
+  const auto journal = run(many).run.file_locks;
+  EXPECT_TRUE(std::any_of(journal.begin(), journal.end(), stops_readers));
+  m_instance.reset();
+  fs::remove_all(m_root / "empty");
+  open({{"cache_size", "10"}, {"journal_mode", "wal"}});
+  const auto log = run(many).run.file_locks;
+  EXPECT_FALSE(log.empty());
+  EXPECT_FALSE(std::any_of(log.begin(), log.end(), stops_readers));
 }
 
 TEST_F(SqliteTest, another_way_to_write_the_same_is_no_difference) {

@@ -1,6 +1,8 @@
 -- RedefineTables
 PRAGMA defer_foreign_keys=ON;
 PRAGMA foreign_keys=OFF;
+-- Prisma sends the file without a transaction: stopped half-way, the copy would be in the way of the next attempt.
+BEGIN IMMEDIATE;
 CREATE TABLE "new_User" (
     "id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     "email" TEXT NOT NULL,
@@ -13,5 +15,6 @@ UPDATE "sqlite_sequence" SET "seq" = (SELECT "seq" FROM "sqlite_sequence" WHERE 
 DROP TABLE "User";
 ALTER TABLE "new_User" RENAME TO "User";
 CREATE UNIQUE INDEX "User_email_key" ON "User"("email");
+COMMIT;
 PRAGMA foreign_keys=ON;
 PRAGMA defer_foreign_keys=OFF;

@@ -2,6 +2,8 @@
 -- RedefineTables
 PRAGMA defer_foreign_keys=ON;
 PRAGMA foreign_keys=OFF;
+-- Prisma sends the file without a transaction: stopped half-way, the copy would be in the way of the next attempt.
+BEGIN IMMEDIATE;
 CREATE TABLE "new_Product" (
     "id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     "productCode" TEXT NOT NULL,
@@ -23,5 +25,6 @@ CREATE TRIGGER "Product_price_is_logged" AFTER UPDATE OF "price" ON "Product"
 BEGIN
     INSERT INTO "PriceLog" VALUES (old."id", old."price");
 END;
+COMMIT;
 PRAGMA foreign_keys=ON;
 PRAGMA defer_foreign_keys=OFF;

@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "check/describe.h"
+#include "check/finding.h"
+#include "check/interruptions.h"
+#include "check/rules/rules.h"
+
+namespace lockkeeper::check {
+
+namespace {
+
+void find_retry_hides_damage(const record::Run& run, const scenario::Scenario&,
+                             std::vector<record::Finding>& findings) {
+  for (const record::MigrationRecord& migration : run.migrations) {
+    const record::Interruption* first = nullptr;
+    std::vector<std::string> evidence;
+    for (const record::Interruption& one : migration.interruptions) {
+      if (one.retry_error || one.retry_difference.empty()) continue;
+      if (first == nullptr) {
+        first = &one;
+        evidence = object_lines(one.retry_difference.objects, Later::after_up);
+        for (std::string& line : data_lines(one.retry_difference.data)) evidence.push_back(std::move(line));
+      } else {
+        evidence.push_back(
+            fmt::format("{}: {}", stopped_where(one), what_differs(one.retry_difference, Later::after_up)));
+      }
+    }
+    if (first == nullptr) continue;
+    record::Finding finding = finding_of(
+        k_retry_hides_damage, migration, record::Side::up,
+        fmt::format("{}, up is run again and says that all went well, but the end is another: {}",
+                    stopped_where(*first), what_differs(first->retry_difference, Later::after_up)));
+    if (first->location) finding.location = first->location;
+    finding.evidence = std::move(evidence);
+    findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace
+
+constinit const Rule k_retry_hides_damage{
+    .id = "retry-hides-damage",
+    .group = "interruption",
+    .level = record::Level::error,
+    .summary =
+        "stopped half-way, the retry of up reports success, but does not end where an undisturbed up ends",
+    .why =
+        "IF NOT EXISTS asks for a name, not for what stands behind it: an index that is INVALID since the "
+        "first "
+        "attempt, a table without its second column, a sum that is now counted twice. Nobody looks again at "
+        "what "
+        "was reported as done.",
+    .advice =
+        "put all of it into one transaction; where that cannot be, drop what may be half-made before making "
+        "it "
+        "(DROP INDEX CONCURRENTLY IF EXISTS), and let updates name exactly the rows that are still to be "
+        "changed",
+    .bad = R"(-- up, statement by statement: run twice, it raises twice
+UPDATE products SET price_cents = price_cents + 100;
+ALTER TABLE products ADD COLUMN IF NOT EXISTS raised boolean NOT NULL DEFAULT true;)",
+    .good = R"(-- up, in one transaction
+ALTER TABLE products ADD COLUMN raised boolean NOT NULL DEFAULT true;
+UPDATE products SET price_cents = price_cents + 100;)",
+    .find = find_retry_hides_damage,
+};
+
+}  // namespace lockkeeper::check

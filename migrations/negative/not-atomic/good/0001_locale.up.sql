@@ -1,0 +1,4 @@
+BEGIN;
+ALTER TABLE users ADD COLUMN locale text;
+UPDATE users SET locale = 'en';
+COMMIT;

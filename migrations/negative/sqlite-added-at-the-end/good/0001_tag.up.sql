@@ -1,0 +1,1 @@
+CREATE TABLE tag (who TEXT, what TEXT, place TEXT);

@@ -1,0 +1,1 @@
+CREATE INDEX purchase_code ON purchase (upper(code));

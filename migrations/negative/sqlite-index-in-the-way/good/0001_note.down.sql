@@ -1,0 +1,2 @@
+DROP INDEX purchase_note;
+ALTER TABLE purchase DROP COLUMN note;

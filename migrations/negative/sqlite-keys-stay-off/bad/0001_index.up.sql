@@ -1,0 +1,2 @@
+PRAGMA foreign_keys = OFF;
+CREATE INDEX IF NOT EXISTS purchase_code ON purchase (code);

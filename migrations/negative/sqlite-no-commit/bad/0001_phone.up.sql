@@ -1,0 +1,2 @@
+BEGIN;
+ALTER TABLE customer ADD COLUMN phone TEXT;

@@ -1,0 +1,3 @@
+BEGIN;
+ALTER TABLE customer ADD COLUMN phone TEXT;
+COMMIT;

@@ -1,0 +1,1 @@
+CREATE INDEX reading_value ON reading (value);

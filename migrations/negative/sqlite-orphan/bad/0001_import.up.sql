@@ -1,0 +1,1 @@
+INSERT INTO purchase VALUES (9000, 777, 1, '009000');

@@ -1,0 +1,2 @@
+INSERT INTO purchase SELECT * FROM cancelled;
+DROP TABLE cancelled;

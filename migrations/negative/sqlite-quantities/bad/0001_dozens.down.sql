@@ -1,0 +1,1 @@
+UPDATE purchase SET quantity = quantity - 100 WHERE quantity = 108;

@@ -1,0 +1,2 @@
+ALTER TABLE purchase ADD COLUMN dozens REAL;
+UPDATE purchase SET dozens = quantity / 12.0;

@@ -1,0 +1,2 @@
+UPDATE purchase SET quantity = quantity - 1;
+DROP TABLE raised;

@@ -1,0 +1,1 @@
+DROP INDEX setting_name;

@@ -1,0 +1,2 @@
+ALTER TABLE purchase DROP COLUMN remark_id;
+DROP TABLE remark;

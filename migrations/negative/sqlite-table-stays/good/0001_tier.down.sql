@@ -1,0 +1,2 @@
+ALTER TABLE customer DROP COLUMN tier_id;
+DROP TABLE tier;
