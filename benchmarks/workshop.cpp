@@ -185,8 +185,16 @@ Result<ProgramRun> Workshop::check(const CheckRequest& request) {
   std::error_code error;
   for (const fs::path& path : {report, log}) fs::remove(path, error);
   Command command;
-  command.argv = {m_program.string(),     "check",    request.migrations.string(), "--store",
-                  request.store.string(), "--report", "json=" + report.string(),   "--quiet"};
+  command.argv = {m_program.string(),
+                  "check",
+                  request.migrations.string(),
+                  "--store",
+                  request.store.string(),
+                  "--report",
+                  "json=" + report.string(),
+                  "--quiet",
+                  "--depth",
+                  "quick"};
   if (!request.fixture.empty())
     command.argv.insert(command.argv.end(), {"--fixture", request.fixture.string()});
   if (request.last > 0) command.argv.insert(command.argv.end(), {"--last", std::to_string(request.last)});

@@ -17,9 +17,10 @@ namespace lockkeeper::app {
 namespace {
 
 constexpr Command k_commands[] = {
-    {"check", "[SCENARIO|MIGRATIONS_DIR]...",
+    {"check", "[SCENARIO|MIGRATIONS_DIR|SQLITE_FILE]...",
      "rehearse migrations forward, back and forward again, and say whether they may be merged",
      "  lockkeeper check db/migrations                    every migration of a folder\n"
+     "  lockkeeper check shop.db db/migrations             on a copy of this SQLite database\n"
      "  lockkeeper check db/migrations --last 1           the newest one; the others are only applied\n"
      "  lockkeeper check db/migrations --since-ref origin/main --fixture dump.sql.gz\n"
      "  lockkeeper check scenarios/*.yaml --jobs 2 --report junit=out.xml --report json=out.json\n"

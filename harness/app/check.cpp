@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <ctime>
+#include <fstream>
 #include <iostream>
 #include <mutex>
 #include <thread>
@@ -101,15 +102,45 @@ Result<void> check_numbers(const Parsed& parsed) {
   return {};
 }
 
+/// By its first bytes (https://www.sqlite.org/fileformat2.html); other files are scenarios.
+bool is_sqlite_file(const std::string& path) {
+  constexpr std::string_view k_mark{"SQLite format 3\0", 16};
+  std::ifstream file(path, std::ios::binary);
+  std::string begin(k_mark.size(), ' ');
+  return file.read(begin.data(), static_cast<std::streamsize>(begin.size())) && begin == k_mark;
+}
+
+/// Takes the databases among the targets out: the rows to start from.
+Result<std::vector<std::string>> take_databases(std::vector<std::string>& targets) {
+  std::vector<std::string> databases;
+  std::erase_if(targets, [&](const std::string& target) {
+    if (is_sqlite_file(target)) databases.push_back(target);
+    return !databases.empty() && databases.back() == target;
+  });
+  if (targets.empty() && !databases.empty()) {
+    return failed(
+        FailureKind::usage,
+        fmt::format("'{}' is a database: which migrations are to be tried on it?", databases.front()),
+        fmt::format("name their folder too: lockkeeper check {} db/migrations", databases.front()));
+  }
+  return databases;
+}
+
 /// One unit for each scenario and server version.
 Result<std::vector<Unit>> units_of(const Parsed& parsed, const ServerOptions& servers) {
-  const auto targets = targets_of(parsed);
+  auto targets = targets_of(parsed);
   if (!targets) return failed(targets);
+  const auto databases = take_databases(*targets);
+  if (!databases) return failed(databases);
   if (const auto sound = check_numbers(parsed); !sound) return failed(sound);
   std::vector<Unit> units;
   for (const std::string& target : *targets) {
     auto scenario = scenario_of(target, parsed);
     if (!scenario) return failed(scenario);
+    for (const std::string& database : *databases) {
+      scenario->fixtures.push_back({database, "", {}});
+      if (scenario->engine.empty()) scenario->engine = "sqlite";
+    }
     std::vector<std::optional<int>> versions(scenario->postgres_versions.begin(),
                                              scenario->postgres_versions.end());
     if (versions.empty() || servers.pg_version || servers.pg_bin || !servers.server_url.empty()) {

@@ -1,10 +1,14 @@
 #include <csignal>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
 #include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "app/program_test.h"
+#include "base/process.h"
 
 /// The program on SQLite, as a newcomer would start it.
 namespace lockkeeper::app::testing {
@@ -128,6 +132,80 @@ TEST_F(SqliteCheck, a_migration_that_never_ends_is_a_finding_and_a_signal_leaves
   const Outcome outcome = running.finish();
   EXPECT_EQ(outcome.exit_code, 130) << outcome.said();
   EXPECT_EQ(remains(store.path(), outcome.pid), "");
+}
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// A database of some thousand rows, made by a run of ours that keeps it.
+fs::path make_database(const Folder& folder, const Folder& store) {
+  folder.write("make/1_t.up.sql",
+               "CREATE TABLE t (id INTEGER PRIMARY KEY, words TEXT);\n"
+               "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+               "INSERT INTO t SELECT i, 'row ' || i FROM n;\n");
+  folder.write("make/2_stop.up.sql", "SELECT nothing;\n");
+  const Outcome outcome = run_program({"check", "make", "--engine", "sqlite", "--keep"},
+                                      {.directory = folder.path(), .store = store.path()});
+  const auto at = outcome.output.find("sqlite3 /");
+  if (at == std::string::npos) throw std::runtime_error(outcome.said());
+  const std::string line = outcome.output.substr(at + 8);
+  const fs::path to = folder.path() / "shop.db";
+  fs::copy_file(line.substr(0, line.find_first_of(" \n")), to);
+  return to;
+}
+
+TEST_F(SqliteCheck, the_database_that_it_is_given_is_never_written_to_also_when_it_is_killed) {
+  const Folder store;
+  const fs::path file = make_database(m_folder, store);
+  const std::string before = bytes_of(file);
+  ASSERT_GT(before.size(), 100'000U);
+  m_folder.write("m/1_a.up.sql", "ALTER TABLE t ADD COLUMN a TEXT;\nUPDATE t SET a = words || '!';\n");
+  m_folder.write("m/1_a.down.sql", "ALTER TABLE t DROP COLUMN a;\n");
+  const Checked whole = checked({"shop.db", "m"});
+  EXPECT_EQ(whole.outcome.exit_code, 0) << whole.outcome.said();
+  EXPECT_EQ(whole.run().at("base_rows"), 20000);
+  EXPECT_TRUE(bytes_of(file) == before);
+  for (const int after : {15, 60, 150, 300}) {
+    Running running({"check", "shop.db", "m", "--no-cache"},
+                    {.directory = m_folder.path(), .store = store.path()});
+    running.wait_for(std::chrono::milliseconds(after));
+    running.send(SIGKILL);
+    running.finish();
+    EXPECT_TRUE(bytes_of(file) == before) << after;
+  }
+  for (const char* beside : {"shop.db-wal", "shop.db-shm", "shop.db-journal"})
+    EXPECT_FALSE(fs::exists(m_folder.path() / beside)) << beside;
+  const Checked alone = checked({"shop.db"});
+  EXPECT_EQ(alone.outcome.exit_code, 2);
+  EXPECT_THAT(alone.outcome.errors, HasSubstr("which migrations are to be tried on it?"));
+}
+
+TEST_F(SqliteCheck, alembic_runs_on_a_file) {
+  if (!find_in_path("alembic")) GTEST_SKIP() << "alembic is not installed";
+  m_folder.write("alembic.ini", "[alembic]\nscript_location = alembic\n");
+  m_folder.write("alembic/env.py",
+                 "import os\nfrom alembic import context\nfrom sqlalchemy import create_engine\n"
+                 "with create_engine(os.environ['DATABASE_URL']).connect() as connection:\n"
+                 "    context.configure(connection=connection, render_as_batch=True)\n"
+                 "    with context.begin_transaction():\n        context.run_migrations()\n");
+  m_folder.write("alembic/versions/001_t.py",
+                 "import sqlalchemy as sa\nfrom alembic import op\nrevision = '001'\ndown_revision = None\n"
+                 "def upgrade():\n    op.create_table('t', sa.Column('id', sa.Integer, primary_key=True))\n"
+                 "def downgrade():\n    op.drop_table('t')\n");
+  m_folder.write("alembic/versions/002_n.py",
+                 "import sqlalchemy as sa\nfrom alembic import op\nrevision = '002'\ndown_revision = '001'\n"
+                 "def upgrade():\n    with op.batch_alter_table('t') as batch:\n"
+                 "        batch.add_column(sa.Column('n', sa.Integer))\n"
+                 "def downgrade():\n    pass\n");
+  const Checked result = checked({".", "--engine", "sqlite", "--depth", "quick"});
+  EXPECT_EQ(result.run().at("format"), "alembic") << result.outcome.said();
+  EXPECT_THAT(result.rules(), Contains("down-missing")) << result.outcome.said();
+  const auto& migrations = result.run().at("migrations");
+  ASSERT_EQ(migrations.size(), 2U);
+  EXPECT_EQ(migrations[0].at("back_difference").at("objects").size(), 0U);
+  EXPECT_THAT(migrations[0].at("forward_change").at("objects").dump(), HasSubstr("\"kind\":\"table\""));
 }
 
 TEST_F(SqliteCheck, what_is_not_in_the_folder_is_not_touched) {

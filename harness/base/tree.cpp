@@ -5,7 +5,9 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <fcntl.h>
@@ -30,6 +32,8 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t k_block = 256UL * 1024;
 constexpr std::size_t k_copiers = 2;
+constexpr std::uint64_t k_large = 8ULL << 20;
+constexpr std::size_t k_kernel_copy = 16UL << 20;
 constexpr std::string_view k_list_head = "lockkeeper tree 1";
 
 /// Reads to the end and hands each block on; `take` may refuse with false (errno set).
@@ -214,7 +218,30 @@ class Copier {
     return fail_damaged(entry);
   }
 
+  /// A large one is copied in the kernel while its content is hashed beside; none where the kernel cannot.
+  std::optional<bool> copy_large(const TreeEntry& entry, int in, int out) {
+    std::future<Result<std::string>> hash;
+    if (m_options.expected != nullptr)
+      hash = std::async(std::launch::async, [path = source(entry)] { return hash_file(path); });
+    while (true) {
+      const ssize_t copied = ::copy_file_range(in, nullptr, out, nullptr, k_kernel_copy, 0);
+      if (copied == 0) break;
+      if (copied > 0 && !interrupted()) continue;
+      if (copied > 0) return fail(failed_by_interrupt());
+      if (errno == EINTR) continue;
+      if (::lseek(in, 0, SEEK_CUR) == 0) return std::nullopt;
+      return fail_write(entry);
+    }
+    if (!hash.valid()) return true;
+    const auto found = hash.get();
+    if (!found) return fail(failed(found));
+    return *found == entry.hash ? true : fail_damaged(entry);
+  }
+
   bool copy_content(const TreeEntry& entry, int in, int out, std::vector<char>& buffer) {
+    if (entry.size >= k_large) {
+      if (const auto copied = copy_large(entry, in, out)) return *copied;
+    }
     Hasher hasher;
     bool written = true;
     const bool verify = m_options.expected != nullptr;

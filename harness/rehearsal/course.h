@@ -80,7 +80,8 @@ class Course {
   Result<void> examine_again(Passage& passage, record::StateDifference difference);
 
   Result<void> interrupt(Passage& passage);
-  Result<bool> stop_by(Passage& passage, const engine::Stop& stop, const record::StatementRecord* before);
+  Result<bool> stop_by(Passage& passage, const engine::Stop& stop, const record::StatementRecord* before,
+                       bool last);
   Result<void> stop_program(Passage& passage);
   Result<void> retry(Passage& passage, record::Interruption& interruption);
   Result<bool> stand_beside(const Passage& passage);

@@ -55,8 +55,8 @@ Result<void> Course::interrupt(Passage& passage) {
   const std::size_t count = forward.statements.size();
   if (count == 0) return {};
   const bool inside = forward.shape == TransactionShape::one_transaction;
-  const auto stops = m_engine.stops();
-  for (const StopKind how : stops) {
+  std::vector<Stop> stops;
+  for (const StopKind how : m_engine.stops()) {
     // In one transaction somebody else's lock meets its first statement, and no other; and nothing commits on
     // its way.
     if (how == StopKind::ended_inside && inside) continue;
@@ -65,18 +65,22 @@ Result<void> Course::interrupt(Passage& passage) {
     // Before what ends the transaction too; where there is none, that is after everything.
     const std::size_t places = once ? 1 : how == StopKind::session_ended && inside ? count + 1 : count;
     for (const std::size_t before : spread(places, most)) {
-      const auto* statement = before < count ? &forward.statements[before] : nullptr;
-      if (how == StopKind::ended_inside && statement->locks_observed) continue;
-      const auto going = stop_by(passage, {how, before}, statement);
-      if (!going) return failed(going);
-      if (!*going) return {};
+      if (how != StopKind::ended_inside || !forward.statements[before].locks_observed)
+        stops.push_back({how, before});
     }
+  }
+  for (const Stop& stop : stops) {
+    const auto* statement = stop.before < count ? &forward.statements[stop.before] : nullptr;
+    const auto going = stop_by(passage, stop, statement, &stop == &stops.back());
+    if (!going) return failed(going);
+    if (!*going) return {};
   }
   return {};
 }
 
 /// False where there is nothing to be compared with, now or from here on.
-Result<bool> Course::stop_by(Passage& passage, const Stop& stop, const record::StatementRecord* before) {
+Result<bool> Course::stop_by(Passage& passage, const Stop& stop, const record::StatementRecord* before,
+                             bool last) {
   auto& record = *passage.record;
   const auto standing = stand_beside(passage);
   if (!standing) return failed(standing);
@@ -101,14 +105,12 @@ Result<bool> Course::stop_by(Passage& passage, const Stop& stop, const record::S
   interruption.left = engine::without(engine::compare(m_beside_state, *state), m_noise);
   if (!interruption.left.empty() || !interruption.error)
     interruption.missing = engine::without(engine::compare(passage.after, *state), m_noise);
-  // What left nothing is retried once, from its last stop. Where all was in, only what changes no state was
+  // What left nothing is retried once, after the last stop. Where all was in, only what changes no state was
   // still to come.
   const bool all_in = !interruption.left.empty() && interruption.missing.empty();
-  const bool last = before == nullptr || before == &record.forward->statements.back() ||
-                    !interruption.left.empty() || stop.how != StopKind::session_ended;
   if (!interruption.error || all_in) {
     m_beside.reset();
-  } else if (last) {
+  } else if (last || !interruption.left.empty()) {
     // The numbers that the attempt took from sequences are not given back.
     if (interruption.left.empty()) {
       if (const auto restored = m_beside->restore_sequences(m_beside_state); !restored)

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <optional>
 #include <set>
 #include <system_error>
 
@@ -95,6 +96,7 @@ class FileInstance : public Instance {
     const auto error = session->execute("ANALYZE");
     // Another connection learns of new statistics only when it reads the schema anew.
     if (auto reader = open_session()) *m_reader = std::move(*reader);
+    m_last.reset();
     return error ? Result<void>(tl::unexpected<Failure>(session->failure(*error))) : Result<void>();
   }
 
@@ -104,10 +106,9 @@ class FileInstance : public Instance {
   Result<SideOutcome> run_tool(const ToolRequest& request) override;
   Result<std::vector<record::SettingChange>> leaked_settings() override { return m_sides.leaked_settings(); }
 
-  Result<State> read_state(const State* previous, const Touched& touched, const Since&) override {
-    return sqlite::read_state(*m_reader, m_lineage, m_apart, previous, touched);
-  }
+  Result<State> read_state(const State* previous, const Touched& touched, const Since&) override;
   Result<void> restore_sequences(const State& state) override {
+    m_last.reset();  // data_version tells of others' changes alone
     return sqlite::restore_sequences(*m_reader, state);
   }
   Result<std::optional<record::DataDifference>> compare_rows(Instance& base,
@@ -181,12 +182,27 @@ class FileInstance : public Instance {
   Pragmas m_settings;
   fs::path m_run_directory;
   std::unique_ptr<Database> m_reader;
+  std::optional<State> m_last;  ///< as it was last read, at this data_version of the reader's
+  std::string m_last_version;
   SideRunner m_sides;
   Lineage m_lineage;
   std::set<std::string> m_apart;
   int m_scale = 1;
   bool m_kept = false;
 };
+
+/// What nobody has committed anything to is as it was: PRAGMA data_version changes with every commit of
+/// another connection, whoever makes it.
+Result<State> FileInstance::read_state(const State* previous, const Touched& touched, const Since&) {
+  auto version = m_reader->value("PRAGMA data_version");
+  if (!version) return failed(version);
+  if (m_last && m_last_version == *version) return *m_last;
+  auto state = sqlite::read_state(*m_reader, m_lineage, m_apart, previous, touched);
+  if (!state) return state;
+  m_last = *state;
+  m_last_version = std::move(*version);
+  return state;
+}
 
 /// Nothing stands between a program and a file, so its statements are not known one by one.
 Result<SideOutcome> FileInstance::run_tool(const ToolRequest& request) {
@@ -279,7 +295,7 @@ class FileEngine : public Engine {
     return text;
   }
   std::vector<record::StopKind> stops() const override {
-    return {record::StopKind::session_ended, record::StopKind::database_locked};
+    return {record::StopKind::database_locked, record::StopKind::session_ended};
   }
   bool images_are_directories() const override { return true; }
   const record::ServerInfo& server() const override { return m_info; }
