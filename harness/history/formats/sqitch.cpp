@@ -165,15 +165,26 @@ fs::path Loader::script(const std::string& kind, const Change& change, const std
 std::map<std::string, std::string> Loader::variables(Side side) const {
   std::map<std::string, std::string> all;
   const std::string target = m_project.config.value("core.target");
-  for (const std::string& section :
-       {std::string("core.variables"), std::string("deploy.variables"),
-        std::string(side == Side::up ? "" : "revert.variables"), std::string("engine.pg.variables"),
-        fmt::format("target.{}.variables", target)}) {
+  for (const std::string& section : {std::string("core.variables"), std::string("deploy.variables"),
+                                     std::string(side == Side::up ? "" : "revert.variables"),
+                                     fmt::format("engine.{}.variables", m_project.config.engine_key()),
+                                     fmt::format("target.{}.variables", target)}) {
     for (auto& [name, value] : m_project.config.section(section)) all[name] = value;
   }
   const std::string registry = m_project.config.of_target("registry");
   all["registry"] = registry.empty() ? "sqitch" : registry;
   return all;
+}
+
+/// The sqlite3 shell reads the file with -bail, in a session of its own; a transaction is what the script
+/// says (lib/App/Sqitch/Engine/sqlite.pm: run_file).
+Result<sql::Script> sqlite_script(std::shared_ptr<const sql::Source> source) {
+  auto part = sql::statement_by_statement(source, sql::all_of(*source), record::TransactionShape::autocommit);
+  if (!part) return failed(part);
+  part->shape_reason = "sqitch has sqlite3 read the script";
+  sql::Script script;
+  script.parts.push_back(std::move(*part));
+  return script;
 }
 
 void Loader::take(std::size_t index) {
@@ -201,6 +212,7 @@ void Loader::take(std::size_t index) {
     const bool up = side == Side::up;
     auto source = read_source(up ? of.up_path : of.down_path.value_or(""), of.dialect);
     if (!source) return failed(source);
+    if (of.dialect == sql::Dialect::sqlite) return sqlite_script(std::move(*source));
     return script_of(sql::psql_script(std::move(*source), {up ? of_up : of_down, root}));
   };
   m_indexes[migration.version] = index;
@@ -242,10 +254,10 @@ void Loader::leave_others() {
 
 Result<History> Loader::load() {
   const std::string engine = m_project.config.engine();
-  if (!engine.empty() && engine != "pg") {
+  if (!engine.empty() && engine != "pg" && engine != "sqlite") {
     return failed(FailureKind::usage,
                   fmt::format("migrations '{}': sqitch.conf has the engine '{}'", m_folder.path(), engine),
-                  "only sqitch projects for PostgreSQL (engine = pg) are rehearsed");
+                  "only sqitch projects for PostgreSQL (engine = pg) and SQLite are rehearsed");
   }
   if (const auto read = read_plan(); !read) return failed(read);
   for (std::size_t index = 0; index < m_plan->changes.size(); ++index) take(index);
@@ -258,19 +270,30 @@ Result<History> Loader::load() {
   // An earlier change gives all behind it other ids, and a plan without the id of what a database has last is
   // refused (lib/App/Sqitch/Engine.pm: _sync_plan).
   m_history.habits.late = Habits::Late::refused;
+  // On SQLite its registry is a file of its own, sqitch.db beside the database.
+  if (engine == "sqlite") return std::move(m_history);
   m_history.bookkeeping = bookkeeping(
       m_plan, m_project.config,
       [indexes = m_indexes](const Migration& migration) { return indexes.at(migration.version); });
   return std::move(m_history);
 }
 
+std::optional<sql::Dialect> dialect_of(const Folder& folder) {
+  const auto project = project_of(folder);
+  if (!project) return std::nullopt;
+  const std::string engine = project->config.engine();
+  if (engine == "sqlite") return sql::Dialect::sqlite;
+  return engine == "pg" ? std::optional(sql::Dialect::postgres) : std::nullopt;
+}
+
 Fit fits(const Folder& folder) {
-  if (folder.has(k_config)) return {Fit::How::sure, k_config};
-  if (folder.has(k_plan)) return {Fit::How::sure, k_plan};
+  if (folder.has(k_config)) return {Fit::How::sure, k_config, dialect_of(folder)};
+  if (folder.has(k_plan)) return {Fit::How::sure, k_plan, dialect_of(folder)};
   const auto above = project_above(folder);
   if (!above || !*above) return {};
   return {Fit::How::sure,
-          fmt::format("'{}' names its plan", ((*above)->root / k_config).lexically_normal().string())};
+          fmt::format("'{}' names its plan", ((*above)->root / k_config).lexically_normal().string()),
+          dialect_of(folder)};
 }
 
 Result<History> load(const Folder& folder) {
@@ -282,7 +305,7 @@ Result<History> load(const Folder& folder) {
 }  // namespace
 
 Format format() {
-  return {"sqitch", "sqitch.plan with deploy/<change>.sql and revert/<change>.sql", fits, load};
+  return {"sqitch", "sqitch.plan with deploy/<change>.sql and revert/<change>.sql", fits, load, true};
 }
 
 }  // namespace lockkeeper::history::formats::sqitch

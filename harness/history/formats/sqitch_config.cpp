@@ -97,7 +97,7 @@ std::string Config::value(const std::string& key) const {
 
 std::string Config::target() const {
   const std::string core = value("core.target");
-  const std::string target = core.empty() ? value("engine.pg.target") : core;
+  const std::string target = core.empty() ? value(fmt::format("engine.{}.target", engine_key())) : core;
   return target.find(':') == std::string::npos ? target : "";
 }
 
@@ -105,7 +105,8 @@ std::string Config::of_target(const std::string& key) const {
   if (const std::string name = target(); !name.empty()) {
     if (auto own = value(fmt::format("target.{}.{}", name, key)); !own.empty()) return own;
   }
-  if (auto of_engine = value("engine.pg." + key); !of_engine.empty()) return of_engine;
+  if (auto of_engine = value(fmt::format("engine.{}.{}", engine_key(), key)); !of_engine.empty())
+    return of_engine;
   return value("core." + key);
 }
 
@@ -117,6 +118,10 @@ std::map<std::string, std::string> Config::section(const std::string& name) cons
     if (key.find('.') == std::string::npos) keys[key] = at->second;
   }
   return keys;
+}
+
+std::string Config::engine_key() const {
+  return engine() == "sqlite" ? "sqlite" : "pg";
 }
 
 std::string Config::engine() const {

@@ -27,6 +27,8 @@ class Config {
   std::map<std::string, std::string> section(const std::string& name) const;
   /// "pg"; empty where nothing tells.
   std::string engine() const;
+  /// The same as sections name it, of those that are rehearsed: "pg" where nothing tells.
+  std::string engine_key() const;
 
  private:
   std::string target() const;

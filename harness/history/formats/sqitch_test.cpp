@@ -157,11 +157,25 @@ TEST_F(Sqitch, what_the_parser_of_plans_refuses_is_refused) {
 }
 
 TEST_F(Sqitch, another_engine_is_refused) {
-  write("sqitch.conf", "[core]\nengine = sqlite\n");
+  write("sqitch.conf", "[core]\nengine = mysql\n");
   plan({"a"});
   EXPECT_EQ(failure(),
-            "error: migrations 'DIR': sqitch.conf has the engine 'sqlite'\n"
-            "hint: only sqitch projects for PostgreSQL (engine = pg) are rehearsed");
+            "error: migrations 'DIR': sqitch.conf has the engine 'mysql'\n"
+            "hint: only sqitch projects for PostgreSQL (engine = pg) and SQLite are rehearsed");
+}
+
+TEST_F(Sqitch, on_sqlite_the_shell_reads_each_script_and_the_registry_is_another_file) {
+  write("sqitch.conf", "[core]\nengine = sqlite\n[engine \"sqlite\"]\ntop_dir = db\n");
+  write("db/sqitch.plan", std::string("%project=x\n\na") + k_by + " # note\n");
+  write("db/deploy/a.sql", "BEGIN;\nCREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT);\nCOMMIT;\n");
+  write("db/revert/a.sql", "DROP TABLE a;\n");
+  const History history = loaded();
+  EXPECT_EQ(history.dialect, sql::Dialect::sqlite);
+  EXPECT_EQ(history.bookkeeping, nullptr);
+  const auto script = history.migrations.at(0).script(record::Side::up);
+  ASSERT_TRUE(script);
+  EXPECT_EQ(script->parts.at(0).shape, record::TransactionShape::autocommit);
+  EXPECT_EQ(script->parts.at(0).statements.size(), 3U);
 }
 
 TEST_F(Sqitch, a_plan_with_carriage_returns_is_taken) {
