@@ -30,6 +30,8 @@ Result<void> gather(const std::string& directory, const std::string& below, std:
       result.files.push_back({path, entry.name});
     } else if (entry.name.starts_with('.')) {
       result.skipped.push_back(path + "/: hidden");
+    } else if (entry.name == "node_modules") {
+      result.skipped.push_back(path + "/: what npm installs");
     } else if (const auto gathered =
                    gather((fs::path(directory) / entry.name).string(), path + "/", entered, result);
                !gathered) {

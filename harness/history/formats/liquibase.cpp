@@ -72,27 +72,28 @@ Result<std::string> read_range(const Sql& sql) {
 }
 
 /// The text that a side sends, at its lines in the file.
-Result<sql::Source> source_of(const Sql& sql, const Parameters& parameters) {
+Result<sql::Source> source_of(const Sql& sql, const Parameters& parameters, sql::Dialect dialect) {
   if (sql.kind == Sql::Kind::text)
-    return sql::Source::from_text(sql.file, expanded(sql.text, parameters), sql.line);
+    return sql::Source::from_text(sql.file, expanded(sql.text, parameters), sql.line, dialect);
   if (sql.kind == Sql::Kind::file) {
-    auto source = sql::Source::read(sql.file);
+    auto source = sql::Source::read(sql.file, dialect);
     if (!source || parameters.empty()) return source;
-    return sql::Source::from_text(sql.file, expanded(source->text(), parameters));
+    return sql::Source::from_text(sql.file, expanded(source->text(), parameters), 1, dialect);
   }
   const auto text = read_range(sql);
   if (!text) return failed(text);
   Parameters known = parameters;
   const auto sets = read_formatted(*text, sql.file, sql.line, known);
   if (!sets) return failed(sets);
-  if (sets->empty()) return sql::Source::from_text(sql.file, "", sql.line);
+  if (sets->empty()) return sql::Source::from_text(sql.file, "", sql.line, dialect);
   const FormattedChangeSet& set = sets->front();
-  if (sql.kind == Sql::Kind::formatted_up) return sql::Source::from_text(sql.file, set.up, set.line + 1);
-  return sql::Source::from_text(sql.file, set.down_text, set.down_line);
+  if (sql.kind == Sql::Kind::formatted_up)
+    return sql::Source::from_text(sql.file, set.up, set.line + 1, dialect);
+  return sql::Source::from_text(sql.file, set.down_text, set.down_line, dialect);
 }
 
 /// All in one part: the changes of a change set share its transaction.
-Result<sql::Script> read_side(const ChangeSet& set, Side side) {
+Result<sql::Script> read_side(const ChangeSet& set, Side side, sql::Dialect dialect) {
   sql::Part whole;
   whole.shape =
       set.in_transaction ? record::TransactionShape::one_transaction : record::TransactionShape::autocommit;
@@ -101,7 +102,7 @@ Result<sql::Script> read_side(const ChangeSet& set, Side side) {
   whole.pipelines = !set.in_transaction;
   std::size_t messages = 0;
   for (const Sql& sql : side == Side::up ? set.up : set.down) {
-    auto source = source_of(sql, *set.parameters);
+    auto source = source_of(sql, *set.parameters, dialect);
     if (!source) return failed(source);
     auto part = part_of(std::make_shared<const sql::Source>(std::move(*source)), sql.sending, whole.shape);
     if (!part) return failed(part);
@@ -126,12 +127,44 @@ Migration migration_of(ChangeSet set) {
   migration.runs_when_changed = set.runs_when_changed;
   for (const auto& [name, value] : *set.parameters)
     migration.up_settings += fmt::format("{}={}:{};", name, value.size(), value);
-  migration.read = [set = std::move(set)](const Migration&, Side side) { return read_side(set, side); };
+  migration.read = [set = std::move(set)](const Migration& of, Side side) {
+    return read_side(set, side, of.dialect);
+  };
   return migration;
 }
 
-std::shared_ptr<const Bookkeeping> bookkeeping(std::map<std::string, std::string> keys) {
+std::shared_ptr<const Bookkeeping> books_of_sqlite(std::map<std::string, std::string> keys) {
   auto books = std::make_shared<Bookkeeping>();
+  books->tables = {"DATABASECHANGELOG", "DATABASECHANGELOGLOCK"};
+  books->create =
+      "CREATE TABLE IF NOT EXISTS DATABASECHANGELOG (ID TEXT NOT NULL, AUTHOR TEXT NOT NULL, FILENAME TEXT "
+      "NOT "
+      "NULL, DATEEXECUTED TEXT NOT NULL, ORDEREXECUTED INTEGER NOT NULL, EXECTYPE TEXT NOT NULL, MD5SUM "
+      "TEXT, "
+      "DESCRIPTION TEXT, COMMENTS TEXT, TAG TEXT, LIQUIBASE TEXT, CONTEXTS TEXT, LABELS TEXT, DEPLOYMENT_ID "
+      "TEXT); "
+      "CREATE TABLE IF NOT EXISTS DATABASECHANGELOGLOCK (ID INTEGER NOT NULL PRIMARY KEY, LOCKED INTEGER NOT "
+      "NULL, "
+      "LOCKGRANTED TEXT, LOCKEDBY TEXT); INSERT OR IGNORE INTO DATABASECHANGELOGLOCK (ID, LOCKED) VALUES (1, "
+      "0)";
+  books->note = [keys = std::move(keys)](const Migration& migration, Side side) {
+    const std::string& key = keys.at(migration.version);
+    if (side == Side::down)
+      return fmt::format("DELETE FROM DATABASECHANGELOG WHERE (ID, AUTHOR, FILENAME) = ({})", key);
+    return fmt::format(
+        "INSERT INTO DATABASECHANGELOG (ID, AUTHOR, FILENAME, DATEEXECUTED, ORDEREXECUTED, EXECTYPE, "
+        "DESCRIPTION) "
+        "SELECT {}, CURRENT_TIMESTAMP, coalesce(max(ORDEREXECUTED), 0) + 1, 'EXECUTED', 'sql' FROM "
+        "DATABASECHANGELOG",
+        key);
+  };
+  return books;
+}
+
+std::shared_ptr<const Bookkeeping> bookkeeping(std::map<std::string, std::string> keys,
+                                               sql::Dialect dialect) {
+  auto books = std::make_shared<Bookkeeping>();
+  if (dialect == sql::Dialect::sqlite) return books_of_sqlite(std::move(keys));
   books->tables = {"public.databasechangelog", "public.databasechangeloglock"};
   books->create =
       "CREATE TABLE IF NOT EXISTS public.databasechangelog (id varchar(255) NOT NULL, author varchar(255) "
@@ -521,7 +554,7 @@ void Reading::take_formatted(const std::string& path, FormattedChangeSet& format
 }
 
 Result<void> Reading::take_sql(const std::string& path) {
-  const auto source = read_source(path, sql::Dialect::postgres);
+  const auto source = read_source(path, m_folder.dialect());
   if (!source) {
     m_faults.add(path, source.error().message, source.error().hint);
     return {};
@@ -627,7 +660,8 @@ std::vector<std::string> search_paths(const std::string& changelog) {
 }
 
 void Reading::leave_it_to_liquibase() {
-  const Project project{m_root ? real(*m_root) : "", m_properties.file, search_paths(m_root ? *m_root : "")};
+  const Project project{m_root ? real(*m_root) : "", m_properties.file, search_paths(m_root ? *m_root : ""),
+                        m_folder.dialect()};
   for (Migration& migration : m_history.migrations) {
     migration.read = read_no_sql;
     migration.command = [project](const Migration&, Side side) {
@@ -654,7 +688,16 @@ Result<History> Reading::read() {
     keys[set.shown()] = fmt::format("{}, {}, {}", literal(set.id), literal(set.author), literal(set.path));
     m_history.migrations.push_back(migration_of(std::move(set)));
   }
-  m_history.bookkeeping = bookkeeping(std::move(keys));
+  m_history.bookkeeping = bookkeeping(std::move(keys), m_folder.dialect());
+  if (m_is_run_by_liquibase && !m_root) {
+    return failed(
+        FailureKind::usage,
+        fmt::format("migrations '{}': Liquibase itself runs changes that are not SQL, and no changelog here "
+                    "includes them all",
+                    m_folder.path()),
+        "name the folder of the root changelog, or the changelog itself in liquibase.properties: "
+        "changeLogFile=…");
+  }
   if (m_is_run_by_liquibase) leave_it_to_liquibase();
   leave_others();
   return std::move(m_history);
@@ -679,8 +722,8 @@ Result<History> load(const Folder& folder) {
 
 Format format() {
   return {"liquibase",
-          "SQL files with '--liquibase formatted sql', or a databaseChangeLog that includes them", fits,
-          load};
+          "SQL files with '--liquibase formatted sql', or a databaseChangeLog that includes them", fits, load,
+          true};
 }
 
 }  // namespace lockkeeper::history::formats::liquibase

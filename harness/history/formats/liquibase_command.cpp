@@ -65,16 +65,20 @@ Result<ToolCommand> command_of_liquibase(const Project& project, record::Side si
   command.argv = {program->string(), "--show-banner=false",
                   "--changelog-file=" + changelog.filename().string(),
                   "--search-path=" + lockkeeper::join(project.search_paths, ","),
-                  "--url=jdbc:postgresql://{host}:{port}/{database}?sslmode=disable"};
+                  project.dialect == sql::Dialect::sqlite
+                      ? "--url=jdbc:sqlite:{database}"
+                      : "--url=jdbc:postgresql://{host}:{port}/{database}?sslmode=disable"};
   if (!project.properties.empty()) command.argv.push_back("--defaults-file=" + project.properties);
   command.argv.insert(command.argv.end(), {verb, "--count=1"});
-  // What the properties say of a connection is another database's.
-  command.environment = {{"LIQUIBASE_COMMAND_USERNAME", "{user}"},
-                         {"LIQUIBASE_COMMAND_PASSWORD", "{password}"},
-                         {"LIQUIBASE_DUPLICATE_FILE_MODE", "WARN"},
+  command.environment = {{"LIQUIBASE_DUPLICATE_FILE_MODE", "WARN"},
                          {"LIQUIBASE_ANALYTICS_ENABLED", "false"},
                          // Half the time that it takes to start.
                          {"JAVA_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}};
+  // What the properties say of a connection is another database's; a file has no users.
+  if (project.dialect == sql::Dialect::postgres) {
+    command.environment["LIQUIBASE_COMMAND_USERNAME"] = "{user}";
+    command.environment["LIQUIBASE_COMMAND_PASSWORD"] = "{password}";
+  }
   command.directory = changelog.parent_path();
   return tool;
 }

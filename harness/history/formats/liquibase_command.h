@@ -12,6 +12,7 @@ struct Project {
   std::string changelog;                  ///< the root, as a path
   std::string properties;                 ///< liquibase.properties; empty where there is none
   std::vector<std::string> search_paths;  ///< that the paths of includes are relative to
+  sql::Dialect dialect = sql::Dialect::postgres;
 };
 
 /// Does Liquibase undo a change of this kind by itself, where the change set has no <rollback>?

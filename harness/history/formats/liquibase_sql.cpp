@@ -332,7 +332,7 @@ Result<sql::Part> part_of(std::shared_ptr<const sql::Source> source, const Sendi
     }
     if (const auto flushed = flush(); !flushed) return failed(flushed);
     auto text = sql::Source::from_text(source->path(), without_comments(source->text(), one),
-                                       source->locate(one.piece.first).line);
+                                       source->locate(one.piece.first).line, source->dialect());
     if (!text) return failed(text);
     auto stripped_source = std::make_shared<const sql::Source>(std::move(*text));
     auto more = sql::as_messages(stripped_source, {sql::all_of(*stripped_source)}, shape);

@@ -238,6 +238,32 @@ TEST_F(LiquibaseTest, changes_that_are_no_sql_need_liquibase_itself) {
   }
 }
 
+TEST_F(LiquibaseTest, changes_that_are_no_sql_need_a_root_that_includes_them) {
+  write("a.sql", k_header + "--changeset a:1\nSELECT 1;");
+  write("below/b.xml",
+        "<databaseChangeLog><changeSet id=\"1\" author=\"a\">\n<createTable tableName=\"x\"/></changeSet>"
+        "</databaseChangeLog>");
+  EXPECT_NE(failure().find("no changelog here includes them all"), std::string::npos) << failure();
+}
+
+TEST_F(LiquibaseTest, what_npm_installs_is_no_changelog) {
+  write("a.sql", k_header + "--changeset a:1\nSELECT 1;");
+  write("node_modules/liquibase/examples/b.xml",
+        "<databaseChangeLog><changeSet id=\"1\" author=\"a\">\n<createTable tableName=\"x\"/></changeSet>"
+        "</databaseChangeLog>");
+  EXPECT_EQ(versions(loaded()), (Texts{"a.sql::1::a"}));
+}
+
+TEST_F(LiquibaseTest, on_sqlite_its_tables_have_no_schema) {
+  write("a.sql", k_header +
+                     "--changeset a:1\nCREATE TABLE x (id INTEGER PRIMARY KEY AUTOINCREMENT);\n"
+                     "--rollback DROP TABLE x;");
+  const auto history = load({folder(), "", Transaction::of_tool, {}, sql::Dialect::sqlite});
+  ASSERT_TRUE(history) << to_string(history.error());
+  EXPECT_EQ(history->bookkeeping->tables, (Texts{"DATABASECHANGELOG", "DATABASECHANGELOGLOCK"}));
+  EXPECT_EQ(history->migrations.at(0).note_of(record::Side::up).find("public."), std::string::npos);
+}
+
 TEST_F(LiquibaseTest, where_one_change_needs_liquibase_it_runs_all_of_them) {
   write(
       "root.xml",
