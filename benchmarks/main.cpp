@@ -24,6 +24,8 @@ constexpr Entry k_entries[] = {
     {"first_statement", measure_first_statement, 9},
     {"catalog", measure_catalog, 9},
     {"content", measure_content, 7},
+    {"sqlite_job", measure_sqlite_job, 3},
+    {"sqlite_file", measure_sqlite_file, 7},
     {"memory", measure_memory_of_last, 1},
     {"all_memory", measure_memory, 1},
 };

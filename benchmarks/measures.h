@@ -28,4 +28,11 @@ Result<void> measure_memory(benchmark::State& state, Workshop& workshop, Ledger&
 /// The same history with its last fifty migrations on trial: the others only stand there.
 Result<void> measure_memory_of_last(benchmark::State& state, Workshop& workshop, Ledger& ledger);
 
+/// Twenty small migrations over 100,000 rows on SQLite: lockkeeper warm, and the shell job with .dump and
+/// diff.
+Result<void> measure_sqlite_job(benchmark::State& state, Workshop& workshop, Ledger& ledger);
+
+/// A SQLite file of 100 MB out of the store, against cp; and its content, against .sha3sum.
+Result<void> measure_sqlite_file(benchmark::State& state, Workshop& workshop, Ledger& ledger);
+
 }  // namespace lockkeeper::benchmarks

@@ -71,6 +71,7 @@ class Workshop {
   const engine::postgres::Binaries& binaries() const { return m_binaries; }
   const engine::postgres::Account& account() const { return m_account; }
   const engine::postgres::Tools& tools() const { return m_tools; }
+  const std::filesystem::path& program() const { return m_program; }  ///< lockkeeper
   /// A new empty directory that belongs to the servers' account.
   Result<std::filesystem::path> new_directory(const std::string& name);
   /// Where nothing is yet: a store is made by the program that uses it.
