@@ -98,7 +98,10 @@ Result<bool> Course::stop_by(Passage& passage, const Stop& stop, const record::S
     interruption.location = before->location;
   }
   interruption.error = std::move(outcome->run.error);
-  if (!outcome->stopped_at) return true;
+  if (!outcome->stopped_at) {  // it came to no stop, and went through
+    m_beside.reset();
+    return true;
+  }
   interruption.waited = outcome->run.duration - *outcome->stopped_at;
   auto state = m_beside->read_state(&m_beside_state, outcome->touched);
   if (!state) return failed(state);
