@@ -198,10 +198,16 @@ Result<void> Execution::begin_and_wait(const Statement& statement) {
   if (!reply->error && !reply->rows.empty() && !reply->rows.back()[0].empty())
     reply = m_committed.send(reply->rows.back()[0], k_own_timeout);
   if (!reply) return failed(reply);
+  // Before the server has taken the statement up, the session still shows the end of the one before.
+  reply = m_committed.send("SELECT clock_timestamp()", k_own_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  const std::string sent = reply->rows.empty() ? "-infinity" : reply->rows.back()[0];
   m_session.post(std::string(statement.text));
   const std::string waits = fmt::format(
-      "{}SELECT 1 FROM pg_stat_activity WHERE pid = {} AND (wait_event_type = 'Lock' OR state <> 'active')",
-      k_look_anew, m_session.server_process());
+      "{}SELECT 1 FROM pg_stat_activity WHERE pid = {} AND query_start >= '{}' AND (wait_event_type = 'Lock' "
+      "OR "
+      "state <> 'active')",
+      k_look_anew, m_session.server_process(), sent);
   for (const auto until = Clock::now() + k_wait_begins; Clock::now() < until && !interrupted();) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     reply = m_committed.send(waits, k_own_timeout, Rows::keep);
