@@ -31,11 +31,16 @@ std::vector<std::size_t> spread(std::size_t count, std::size_t most) {
 
 }  // namespace
 
-/// An instance at S0 of this migration; false where it finds other rows there than the main one did, so that
-/// nothing could be compared.
+/// An instance at S0 of this migration; false where there is no room for it, or where it finds other rows
+/// there than the main one did, so that nothing could be compared.
 Result<bool> Course::stand_beside(const Passage& passage) {
   if (m_beside == nullptr || m_beside_at != passage.index) {
     m_beside.reset();
+    if (!m_ground.has_room_beside()) {
+      passage.record->skipped.push_back(
+          {record::Stage::interrupted, "no room, or no second processor, for an instance beside"});
+      return false;
+    }
     auto instance = m_ground.at(passage.index);
     if (!instance) return failed(instance);
     m_beside = std::move(*instance);
@@ -44,7 +49,11 @@ Result<bool> Course::stand_beside(const Passage& passage) {
     if (!state) return failed(state);
     m_beside_state = std::move(*state);
   }
-  return engine::without(engine::compare(passage.before, m_beside_state), m_noise).empty();
+  const bool same = engine::without(engine::compare(passage.before, m_beside_state), m_noise).empty();
+  if (!same)
+    passage.record->skipped.push_back(
+        {record::Stage::interrupted, "another instance holds other rows before it"});
+  return same;
 }
 
 Result<void> Course::interrupt(Passage& passage) {
@@ -84,10 +93,7 @@ Result<bool> Course::stop_by(Passage& passage, const Stop& stop, const record::S
   auto& record = *passage.record;
   const auto standing = stand_beside(passage);
   if (!standing) return failed(standing);
-  if (!*standing) {
-    record.skipped.push_back({record::Stage::interrupted, "another instance holds other rows before it"});
-    return false;
-  }
+  if (!*standing) return false;
   auto outcome =
       run_side(*m_beside, *passage.migration, Side::up, m_options.statement_timeout, Observe::yes, stop);
   if (!outcome) return failed(outcome);

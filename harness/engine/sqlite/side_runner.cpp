@@ -26,6 +26,7 @@ using SteadyClock = std::chrono::steady_clock;
 namespace fs = std::filesystem;
 
 constexpr std::size_t k_text_limit = 4000;
+constexpr std::chrono::milliseconds k_longest_wait{5000};
 
 record::Microseconds since(SteadyClock::time_point start) {
   return std::chrono::duration_cast<record::Microseconds>(SteadyClock::now() - start);
@@ -213,6 +214,11 @@ class Execution {
     auto other = locked(m_file);
     if (!other) return failed(other);
     m_other = std::move(*other);
+    // That a session waits is seen by then.
+    const auto waits = read_own([&] { return m_database.value("PRAGMA busy_timeout"); });
+    if (!waits) return failed(waits);
+    if (std::atoll(waits->c_str()) > k_longest_wait.count())
+      sqlite3_busy_timeout(m_database.get(), static_cast<int>(k_longest_wait.count()));
     m_stopped_at = since(m_start);
     return true;
   }
