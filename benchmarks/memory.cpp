@@ -36,7 +36,7 @@ Result<void> measure(benchmark::State& state, Workshop& workshop, Ledger& ledger
   const auto judged = static_cast<std::size_t>(last > 0 ? last : k_migrations);
   std::vector<double> peaks;
   for ([[maybe_unused]] auto round : state) {
-    const auto run = workshop.check({*directory, {}, store, last, judged});
+    const auto run = workshop.check({*directory, {}, store, last, judged, true});
     if (!run) return failed(run);
     state.SetIterationTime(run->wall_ms / 1000);
     peaks.push_back(static_cast<double>(run->peak_bytes) / (1024 * 1024));

@@ -31,6 +31,8 @@ using engine::postgres::Tools;
 
 // No single step takes a tenth of it; a server that hangs must not hang us.
 constexpr std::chrono::minutes k_deadline{30};
+constexpr std::chrono::milliseconds k_memory_look{5};
+constexpr std::chrono::milliseconds k_look{1000};
 
 tl::unexpected<Failure> cannot(std::string_view what, const fs::path& path) {
   return failed(FailureKind::environment,
@@ -55,15 +57,15 @@ std::uint64_t peak_resident(pid_t pid) {
 
 /// Waits for the end of the process and watches its memory: the peak only grows, so what the last look misses
 /// is what grew in its last milliseconds.
-Result<std::uint64_t> watch_to_the_end(Daemon& daemon) {
+Result<std::uint64_t> watch_to_the_end(Daemon& daemon, bool watch_memory) {
   const auto until = std::chrono::steady_clock::now() + k_deadline;
   std::uint64_t peak = 0;
-  while (!daemon.wait_for(std::chrono::milliseconds(5))) {
+  while (!daemon.wait_for(watch_memory ? k_memory_look : k_look)) {
     if (interrupted()) return failed_by_interrupt();
     if (std::chrono::steady_clock::now() > until) {
       return failed(FailureKind::environment, fmt::format("lockkeeper: no end within {}", human(k_deadline)));
     }
-    peak = std::max(peak, peak_resident(daemon.pid()));
+    if (watch_memory) peak = std::max(peak, peak_resident(daemon.pid()));
   }
   return peak;
 }
@@ -202,7 +204,7 @@ Result<ProgramRun> Workshop::check(const CheckRequest& request) {
   const auto wall = timed([&]() -> Result<void> {
     auto daemon = Daemon::start(command, log, Daemon::Life::bound_to_ours);
     if (!daemon) return failed(daemon);
-    const auto peak = watch_to_the_end(*daemon);
+    const auto peak = watch_to_the_end(*daemon, request.watch_memory);
     if (!peak) return failed(peak);
     result.peak_bytes = *peak;
     // Findings (exit code 1) do not make a run less whole.

@@ -51,7 +51,7 @@ class Server {
 struct ProgramRun {
   double wall_ms = 0;
   double first_statement_ms = 0;  ///< from the report
-  std::uint64_t peak_bytes = 0;   ///< resident, of the program without its servers
+  std::uint64_t peak_bytes = 0;   ///< resident, of the program without its servers; 0 where not watched
 };
 
 /// What `check` is to be run on, and what the report must show for the run to count.
@@ -61,6 +61,7 @@ struct CheckRequest {
   std::filesystem::path store;
   int last = 0;  ///< 0: all of the history
   std::size_t judged = 0;
+  bool watch_memory = false;  ///< looking takes time from what is looked at, so only where it is asked for
 };
 
 /// Server binaries, account, tools and a place to work: what all measures share.
