@@ -69,9 +69,10 @@ TEST_F(DrizzleTest, bad_journals_are_refused) {
   EXPECT_EQ(said("[]"), refuses + "it is not JSON");
   EXPECT_EQ(said("{}"), refuses + "it has no list of entries");
   EXPECT_EQ(said(R"({"entries":[1]})"), refuses + "entry 1 has no tag");
-  EXPECT_EQ(
-      said(R"({"dialect":"mysql","entries":[]})"),
-      where + "'DIR/meta/_journal.json': the dialect is mysql, and migrations are rehearsed on PostgreSQL and SQLite");
+  EXPECT_EQ(said(R"({"dialect":"mysql","entries":[]})"),
+            where +
+                "'DIR/meta/_journal.json': the dialect is mysql, and migrations are rehearsed on PostgreSQL "
+                "and SQLite");
 }
 
 TEST_F(DrizzleTest, newer_versions_have_a_folder_for_each) {
