@@ -33,11 +33,15 @@ po::options_description check_options() {
                     "rows to start from: .sql, .csv (also .gz, .zst), a pg_dump (may be repeated)")(
       "scale", po::value<int>()->value_name("N"),
       "makes fixtures that read lockkeeper.scale N times as large")(
+      "seed-rows", po::value<int>()->value_name("N")->default_value(10),
+      "rows to make in each table where no fixture is named; 0: none (PostgreSQL)")(
       "timeout", po::value<int>()->value_name("SECONDS")->default_value(600),
       "longest that one statement may take; 0: no limit")(
       "jobs,j", po::value<int>()->value_name("N")->default_value(1), "scenarios at the same time")(
       "depth", po::value<std::string>()->value_name("DEPTH"),
-      "quick: forward, back, forward again; standard (default): each up is also stopped in its middle")(
+      "quick: forward, back, forward again; standard (default): each up is also stopped in its middle, and "
+      "each down tried behind what the new "
+      "release may have written by then; full: each up also waits behind an open transaction")(
       "keep", "stop at the first failure, leave its database running and print how to connect")(
       "gate", po::value<std::string>()->value_name("LEVEL"),
       "lowest level that stops the merge: error, warning or note")("no-cache", "use and keep no snapshots");
@@ -96,6 +100,8 @@ Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& 
 Result<void> check_numbers(const Parsed& parsed) {
   if (parsed.values["jobs"].as<int>() < 1)
     return failed(FailureKind::usage, "--jobs takes a number from 1 up");
+  if (parsed.values["seed-rows"].as<int>() < 0)
+    return failed(FailureKind::usage, "--seed-rows takes a number, or 0 for no rows");
   if (parsed.values["timeout"].as<int>() < 0) {
     return failed(FailureKind::usage, "--timeout takes a number of seconds, or 0 for no limit");
   }

@@ -49,7 +49,7 @@ TEST_F(Interrupted, quick_stops_nothing) {
   EXPECT_THAT(checked({"--depth", "quick"}).run().at("migrations")[0].at("interruptions"), IsEmpty());
   const Checked wrong = checked({"--depth", "deep"});
   EXPECT_EQ(wrong.outcome.exit_code, 2);
-  EXPECT_THAT(wrong.outcome.errors, HasSubstr("the depths are: quick, standard"));
+  EXPECT_THAT(wrong.outcome.errors, HasSubstr("the depths are: quick, standard, full"));
 }
 
 TEST_F(Interrupted, an_invalid_index_that_if_not_exists_hides_is_found) {

@@ -84,6 +84,8 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, 
   if (!engine) return failed(engine);
   rehearsal::Options options;
   options.statement_timeout = std::chrono::seconds(context.options.values["timeout"].as<int>());
+  const bool can_seed = history->dialect != sql::Dialect::sqlite;
+  options.seed_rows = can_seed ? context.options.values["seed-rows"].as<int>() : 0;
   options.depth = unit.scenario.depth.value_or(record::Depth::standard);
   options.keep = context.options.has("keep") ? rehearsal::Keep::yes : rehearsal::Keep::no;
   options.work_directory = directory->path();

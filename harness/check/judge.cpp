@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -56,6 +57,30 @@ void place(const Run& run, Finding& finding) {
   const bool down = finding.side == record::Side::down && migration->down.has_value();
   finding.location = down ? *migration->down : migration->up;
   if (finding.location->line == 0) finding.location->line = 1;
+}
+
+/// Does a finding hang on the values of rows? Those of our own making are such as nobody may ever write.
+bool hangs_on_values(const Run& run, const Finding& finding) {
+  static constexpr std::array<std::string_view, 7> k_of_data = {
+      "data-not-restored",     "data-changed",  "again-differs",     "rollback-blocked",
+      "rollback-loses-writes", "not-resumable", "retry-hides-damage"};
+  if (std::find(k_of_data.begin(), k_of_data.end(), finding.rule) != k_of_data.end()) return true;
+  // An up that fails has failed without such rows too.
+  if (finding.rule != "down-fails" && finding.rule != "again-fails") return false;
+  const record::MigrationRecord* migration = migration_of(run, finding.migration);
+  if (migration == nullptr) return false;
+  const auto& side = finding.rule == "down-fails" ? migration->back : migration->again;
+  if (!side || !side->error) return false;
+  // Data exceptions, constraints, and what PL/pgSQL raises:
+  // https://www.postgresql.org/docs/current/errcodes-appendix.html
+  const std::string kind = side->error->sqlstate.substr(0, 2);
+  return kind == "22" || kind == "23" || kind == "P0";
+}
+
+void weigh_made_rows(const Run& run, Finding& finding) {
+  if (run.made_rows == 0 || !hangs_on_values(run, finding)) return;
+  finding.level = std::min(finding.level, Level::warning);
+  finding.evidence.push_back("met on rows of lockkeeper's own making: name a fixture to be sure");
 }
 
 void apply_level(const Scenario& scenario, Finding& finding) {
@@ -142,6 +167,7 @@ void judge(Run& run, const Scenario& scenario, std::string_view today) {
   std::vector<Permit> permits = permits_of(run, scenario);
   for (Finding& finding : run.findings) {
     place(run, finding);
+    weigh_made_rows(run, finding);
     apply_level(scenario, finding);
     apply_permits(permits, today, finding);
   }

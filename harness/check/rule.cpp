@@ -24,6 +24,9 @@ std::span<const Rule> all_rules() {
       k_column_order_changed,
       k_leaves_transaction_open,
       k_session_setting_leaks,
+      // later rollback
+      k_rollback_blocked,
+      k_rollback_loses_writes,
       // interruption
       k_not_atomic,
       k_not_resumable,
@@ -32,6 +35,10 @@ std::span<const Rule> all_rules() {
       // locks and traffic
       k_blocks_reads,
       k_blocks_writes,
+      k_lock_queue,
+      k_lock_held_on,
+      k_table_rewrite,
+      k_deadlock_prone,
       // dry run
       k_dry_run_changes,
       k_dry_run_untrue,

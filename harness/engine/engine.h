@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/process.h"
@@ -72,6 +73,37 @@ struct Answer {
 struct QueryRequest {
   std::string sql;
   std::vector<std::optional<std::string>> parameters;
+};
+
+/// Something that the new schema lets in and the one before did not.
+struct WriteWish {
+  enum class Kind {
+    given,                ///< the scenario's own statement: `detail`
+    row,                  ///< in a new table
+    value,                ///< in a new column
+    null,                 ///< in a column that has become nullable
+    longer,               ///< than the column's type before, which is `detail`
+    label,                ///< of an enumeration, newly added: `detail`; `table` is the type
+    against_check,        ///< that is gone; `detail` is its definition
+    against_unique,       ///< a second row with the same values
+    against_foreign_key,  ///< a value that refers to no row
+  };
+  Kind kind = Kind::row;
+  std::string table;                 ///< identity
+  std::vector<std::string> columns;  ///< as SQL writes them
+  std::string detail;
+};
+
+/// What came of filling empty tables.
+struct Filled {
+  Touched touched;
+  std::vector<std::pair<std::string, std::string>> refusals;  ///< tables that stay empty, with the reason
+};
+
+struct LaterRollback {
+  std::vector<WriteWish> wishes;
+  const sql::Script* down = nullptr;
+  std::chrono::milliseconds statement_timeout{0};  ///< 0: none
 };
 
 /// Where a snapshot lies: a directory (a server of ours) or a template database (an existing server).
@@ -141,6 +173,25 @@ class Instance {
 
   /// A query in a transaction that is rolled back.
   virtual Result<Answer> try_query(const QueryRequest& request) = 0;
+
+  /// Makes so many rows in each of the tables, which are empty; the same database gets the same rows. None
+  /// where this engine cannot.
+  virtual Result<std::optional<Filled>> fill(const std::vector<std::string>&, int) {
+    return std::optional<Filled>();
+  }
+  /// Writes what is wished, each by itself, in a transaction that is rolled back, and drives down behind it:
+  /// what became of it. Values of sequences may have moved. None where this engine cannot.
+  virtual Result<std::optional<std::vector<record::Write>>> roll_back_later(const LaterRollback&) {
+    return std::optional<std::vector<record::Write>>();
+  }
+
+  /// Runs the side while another transaction, which has read these tables, stays open for a while; how long
+  /// an ordinary read stood behind it. None where this engine has no such queue.
+  virtual Result<std::optional<record::QueueWait>> queue_behind_reader(const SideRequest&,
+                                                                       const std::vector<std::string>&,
+                                                                       std::chrono::milliseconds) {
+    return std::optional<record::QueueWait>();
+  }
 
   /// Evaluates one expectation against the catalog or by trial: held, what was found, SQLSTATE.
   struct Held {

@@ -47,6 +47,7 @@ void fields(Archive& archive, Of<Archive, Notice>& notice) {
 template <typename Archive>
 void fields(Archive& archive, Of<Archive, LockTaken>& lock) {
   archive("relation", lock.relation);
+  archive("kind", lock.kind);
   archive("mode", lock.mode);
 }
 
@@ -54,12 +55,17 @@ template <typename Archive>
 void fields(Archive& archive, Of<Archive, Rewrite>& rewrite) {
   archive("relation", rewrite.relation);
   archive("how", rewrite.how);
+  archive("rows", rewrite.rows);
+  archive("bytes", rewrite.bytes);
 }
 
 template <typename Archive>
 void fields(Archive& archive, Of<Archive, Scan>& scan) {
   archive("relation", scan.relation);
   archive("sequential_scans", scan.sequential_scans);
+  archive("rows", scan.rows);
+  archive("rows_read", scan.rows_read);
+  archive("bytes", scan.bytes);
 }
 
 template <typename Archive>
@@ -75,6 +81,7 @@ void fields(Archive& archive, Of<Archive, StatementRecord>& statement) {
   archive("duration_us", statement.duration);
   archive("rows_changed", statement.rows_changed);
   archive("locks_observed", statement.locks_observed);
+  archive("transaction", statement.transaction);
   archive("locks", statement.locks);
   archive("rewrites", statement.rewrites);
   archive("scans", statement.scans);
@@ -194,6 +201,40 @@ void fields(Archive& archive, Of<Archive, Interruption>& interruption) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, Rescue>& rescue) {
+  archive("what", rescue.what);
+  archive("sql", rescue.sql);
+  archive("error", rescue.error);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Write>& write) {
+  archive("table", write.table);
+  archive("what", write.what);
+  archive("sql", write.sql);
+  archive("key", write.key);
+  archive("skipped", write.skipped);
+  archive("stops_down", write.stops_down);
+  archive("statement", write.statement);
+  archive("location", write.location);
+  archive("lost", write.lost);
+  archive("rescues", write.rescues);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, QueueWait>& queue) {
+  archive("tables", queue.tables);
+  archive("open_us", queue.open);
+  archive("mode", queue.mode);
+  archive("statement", queue.statement);
+  archive("location", queue.location);
+  archive("others_us", queue.others);
+  archive("error", queue.error);
+  archive("left", queue.left);
+  archive("retry_error", queue.retry_error);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, StageSkipped>& skipped) {
   archive("stage", skipped.stage);
   archive("reason", skipped.reason);
@@ -235,6 +276,8 @@ void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
   archive("second_run", migration.second_run);
   archive("second_run_difference", migration.second_run_difference);
   archive("interruptions", migration.interruptions);
+  archive("writes", migration.writes);
+  archive("queue", migration.queue);
   archive("claims_rerunnable", migration.claims_rerunnable);
   archive("change_class", migration.change_class);
   archive("change_reasons", migration.change_reasons);
@@ -378,6 +421,7 @@ void fields(Archive& archive, Of<Archive, Run>& run) {
   archive("timings", run.timings);
   archive("fixtures", run.fixtures);
   archive("base_rows", run.base_rows);
+  archive("made_rows", run.made_rows);
   archive("applied", run.applied);
   archive("migrations", run.migrations);
   archive("chain", run.chain);

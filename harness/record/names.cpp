@@ -68,13 +68,13 @@ struct Words<ChangeClass> {
 
 template <>
 struct Words<Stage> {
-  static constexpr std::array<std::string_view, 6> k_words{"forward",     "back",  "again",
-                                                           "interrupted", "chain", "queries"};
+  static constexpr std::array<std::string_view, 8> k_words{"forward",     "back",  "again", "after_writes",
+                                                           "interrupted", "queue", "chain", "queries"};
 };
 
 template <>
 struct Words<Depth> {
-  static constexpr std::array<std::string_view, 2> k_words{"quick", "standard"};
+  static constexpr std::array<std::string_view, 3> k_words{"quick", "standard", "full"};
 };
 
 template <>

@@ -18,8 +18,8 @@ enum class Side { up, down };
 enum class Level { note, warning, error };
 enum class Verdict { pass, fail, error };
 /// How much of a rehearsal is driven: quick goes forward, back and forward again; standard stops each up in
-/// its middle too.
-enum class Depth { quick, standard };
+/// its middle, and goes back after writes, too; full makes it wait in a queue behind others.
+enum class Depth { quick, standard, full };
 
 // ── what a statement did
 // ────────────────────────────────────────────────────────────────────────────────────
@@ -44,6 +44,7 @@ struct Notice {
 /// transaction.
 struct LockTaken {
   std::string relation;
+  std::string kind;  ///< "table" (partitioned ones too), "index", "view", "materialized view", "sequence", …
   std::string mode;  ///< as pg_locks names it, for example AccessExclusiveLock
 };
 
@@ -53,11 +54,18 @@ enum class StorageChange { rewritten, truncated, reindexed, refreshed };
 struct Rewrite {
   std::string relation;
   StorageChange how = StorageChange::rewritten;
+  std::optional<std::int64_t> rows;  ///< that the relation held before the side; none where nobody counted
+  std::int64_t bytes = 0;            ///< of the new storage, without its indexes
 };
 
+/// Sequential scans of a relation, by whatever the statement did: builds of indexes and checks of
+/// constraints are such scans too.
 struct Scan {
   std::string relation;
   std::int64_t sequential_scans = 0;
+  std::optional<std::int64_t> rows;  ///< that the relation held before the side; none where nobody counted
+  std::int64_t rows_read = 0;        ///< by these scans; without what parallel workers read
+  std::int64_t bytes = 0;            ///< of the relation, without its indexes
 };
 
 /// Rows that a foreign key deleted with those that the statement is about.
@@ -73,6 +81,9 @@ struct StatementRecord {
   std::optional<std::int64_t> rows_changed;  ///< by INSERT, UPDATE, DELETE, MERGE, COPY
   /// False for a statement outside a transaction: its locks are gone when it ends, so none are known of it.
   bool locks_observed = false;
+  /// Statements of a side with the same number stood in the same transaction, which let go of their locks at
+  /// its end.
+  std::int64_t transaction = 0;
   std::vector<LockTaken> locks;
   std::vector<Rewrite> rewrites;
   std::vector<Scan> scans;
@@ -209,7 +220,7 @@ struct Declaration {
   Location location;
 };
 
-enum class Stage { forward, back, again, interrupted, chain, queries };
+enum class Stage { forward, back, again, after_writes, interrupted, queue, chain, queries };
 
 /// How much care a change wants, by what it was seen to change.
 enum class ChangeClass { none, safe, risky, high_risk };
@@ -243,6 +254,41 @@ struct Interruption {
   std::optional<SqlError> retry_error;
   std::optional<Location> retry_location;
   StateDifference retry_difference;  ///< S1 → after the retry
+};
+
+/// A way out where a row that was written stops down, tried.
+struct Rescue {
+  std::string what;  ///< "give it a value", "delete the row"
+  std::string sql;
+  std::optional<SqlError> error;  ///< it fails, or down stops all the same; none: down runs then
+};
+
+/// Something written on S1 as the new release may write it, and what became of it when down ran behind it;
+/// all of it in a transaction that was rolled back.
+struct Write {
+  std::string table;
+  std::string what;  ///< "NULL in cliente_id", "a row"
+  std::string sql;
+  std::string key;                     ///< of the row: "id=17"; empty where it has none
+  std::string skipped;                 ///< why nothing could be written
+  std::optional<SqlError> stops_down;  ///< what down meets where this is written
+  std::string statement;               ///< of down that stops
+  std::optional<Location> location;    ///< of that statement
+  std::string lost;                    ///< where down ran: "the row is gone", "nick is gone"
+  std::vector<Rescue> rescues;         ///< where it stops down
+};
+
+/// Up, started while somebody has read tables that it locks in a transaction that stays open for a while.
+struct QueueWait {
+  std::vector<std::string> tables;  ///< that were read
+  Microseconds open{0};             ///< how long that transaction stayed
+  std::string mode;                 ///< of the lock that up waited for; empty where it waited for none
+  std::string statement;            ///< that waited
+  std::optional<Location> location;
+  Microseconds others{0};         ///< the longest that an ordinary read stood behind it
+  std::optional<SqlError> error;  ///< up's own, for example its lock_timeout
+  StateDifference left;           ///< S0 → what it left, where it failed
+  std::optional<SqlError> retry_error;
 };
 
 struct StageSkipped {
@@ -280,6 +326,8 @@ struct MigrationRecord {
   ChangeClass change_class = ChangeClass::none;
   std::vector<std::string> change_reasons;  ///< why it is not safe: "drops column public.users.nick"
   std::vector<Interruption> interruptions;
+  std::vector<Write> writes;
+  std::optional<QueueWait> queue;
   bool claims_rerunnable = false;  ///< its authors say that a second run changes nothing
 };
 
@@ -421,8 +469,9 @@ struct Run {
   std::string format;         ///< of the history: "goose"
   ServerInfo server;
   std::vector<std::string> fixtures;
-  std::int64_t base_rows = 0;               ///< rows in all tables at the base
-  int applied = 0;                          ///< migrations that were only applied
+  std::int64_t base_rows = 0;  ///< rows in all tables at the base
+  std::int64_t made_rows = 0;  ///< of our own, at most so many in each table, where no fixture is named
+  int applied = 0;             ///< migrations that were only applied
   std::vector<MigrationRecord> migrations;  ///< on trial
   ChainRecord chain;
   TogetherRecord together;

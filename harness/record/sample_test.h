@@ -27,9 +27,10 @@ inline StatementRecord full_statement() {
           Microseconds(1234),
           42,
           true,
-          {{"public.users", "AccessExclusiveLock"}},
-          {{"public.users", StorageChange::truncated}},
-          {{"public.users", 2}},
+          7,
+          {{"public.users", "table", "AccessExclusiveLock"}},
+          {{"public.users", StorageChange::truncated, 10, 8192}},
+          {{"public.users", 2, 10, 20, 16384}},
           {{"NOTICE", "00000", "relation exists, skipping", "detail"}},
           18'446'744'073u,
           full_error(),
@@ -81,6 +82,25 @@ inline MigrationRecord full_migration() {
                               Location{"migrations/0001_x.up.sql", 4, 2}, full_error(), Microseconds(5000),
                               full_difference(), full_difference(), true, full_error(),
                               Location{"migrations/0001_x.up.sql", 5, 1}, full_difference()}};
+  migration.writes = {{"public.users",
+                       "NULL in nick",
+                       "INSERT INTO users …",
+                       "id=7",
+                       "no value is known",
+                       full_error(),
+                       "ALTER TABLE users …",
+                       Location{"migrations/0001_x.down.sql", 2, 1},
+                       "the row is gone",
+                       {{"delete the row", "DELETE FROM users …", full_error()}}}};
+  migration.queue = QueueWait{{"public.users"},
+                              Microseconds(500'000),
+                              "AccessExclusiveLock",
+                              "ALTER TABLE users …",
+                              Location{"migrations/0001_x.up.sql", 2, 1},
+                              Microseconds(480'000),
+                              full_error(),
+                              full_difference(),
+                              full_error()};
   migration.claims_rerunnable = true;
   migration.change_class = ChangeClass::high_risk;
   migration.change_reasons = {"drops column public.users.nick"};
@@ -123,6 +143,7 @@ inline Run full_run() {
       "postgres", "15.20", "/usr/lib/postgresql/15/bin", {{"fsync", "off"}, {"max_wal_size", "4GB"}}};
   run.fixtures = {"fixtures/schema.sql"};
   run.base_rows = 100;
+  run.made_rows = 10;
   run.applied = 3;
   run.migrations = {full_migration()};
   run.chain = {true,

@@ -1,6 +1,7 @@
 #include "rehearsal/course.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -53,6 +54,8 @@ Course::Course(engine::Engine& engine, const scenario::Scenario& scenario, const
 
 Result<void> Course::drive() {
   auto driven = drive_stages();
+  for (const auto& [table, reason] : m_ground.refusals())
+    m_run.remarks.push_back(fmt::format("no row could be made in {}: {}", table, reason));
   if (const auto failure = m_ground.settle()) {
     m_run.remarks.push_back(
         fmt::format("the snapshot cannot be kept, the next run makes it again: {}", failure->message));
@@ -88,7 +91,14 @@ Result<void> Course::begin() {
   if (const auto returned = return_to(m_trial.first); !returned) return returned;
   m_state = m_ground.base_state();
   for (const auto& table : m_state.tables) m_run.base_rows += table.rows;
-  if (m_run.base_rows == 0) {
+  if (m_ground.seeds()) {
+    m_run.made_rows = m_options.seed_rows;
+    m_run.remarks.push_back(
+        fmt::format("no fixture is named: each table gets {} of our own making before the next migration "
+                    "meets it, which no "
+                    "people would write; name a fixture in a scenario file (--seed-rows 0: no rows)",
+                    counted(m_options.seed_rows, "row")));
+  } else if (m_run.base_rows == 0) {
     m_run.remarks.push_back(
         "no table holds a row at the start: of data, only what the migrations themselves insert was seen; "
         "name a fixture in a scenario file");
@@ -110,7 +120,8 @@ Result<void> Course::walk() {
     for (; m_reached < index; ++m_reached) {
       if (const auto applied = apply_only(m_reached); !applied) return applied;
     }
-    const auto going = pass(index);
+    auto going = pass(index);
+    if (going && !*going && m_ground.seeds()) going = pass_without_rows(index);
     if (!going) return failed(going);
     if (m_options.migration_done) m_options.migration_done(m_run, m_run.migrations.back());
     if (m_kept) return {};
@@ -120,6 +131,28 @@ Result<void> Course::walk() {
     }
   }
   return {};
+}
+
+/// Up fails, and it may be rows of our own making that it fails on, which no people would have written:
+/// without them it, and all that follows, has to stand by itself.
+Result<bool> Course::pass_without_rows(std::size_t index) {
+  const auto failed_run = m_run.migrations.back().forward;
+  m_run.migrations.pop_back();
+  m_beside.reset();
+  m_chain_beside.reset();
+  if (const auto stopped = m_ground.stop_seeding(); !stopped) return failed(stopped);
+  if (const auto returned = return_to(index); !returned) return failed(returned);
+  auto state = m_instance->read_state(nullptr, everything());
+  if (!state) return failed(state);
+  m_state = std::move(*state);
+  const auto going = pass(index);
+  if (going && *going && failed_run && failed_run->error) {
+    m_run.remarks.push_back(
+        fmt::format("up of {} fails on the rows of our own making ({}), and passes without them: from there "
+                    "on there are none",
+                    m_history.migrations[index].version, abridged(failed_run->error->message, 200)));
+  }
+  return going;
 }
 
 /// A migration that stands between two judged ones.
@@ -137,7 +170,7 @@ Result<void> Course::apply_only(std::size_t index) {
   if (!state) return failed(state);
   m_state = std::move(*state);
   ++m_run.applied;
-  return {};
+  return seed();
 }
 
 /// One migration through forward, back and again; false where its up fails, since nothing can follow then.
@@ -174,6 +207,8 @@ Result<bool> Course::pass(std::size_t index) {
     return true;
   }
   if (const auto interrupted = interrupt(passage); !interrupted) return failed(interrupted);
+  if (const auto written = write_and_go_back(passage); !written) return failed(written);
+  if (const auto queued = queue(passage); !queued) return failed(queued);
   m_state = std::move(passage.after);
   if (passage.astray) {
     if (const auto returned = return_to(index + 1); !returned) return failed(returned);
@@ -181,7 +216,26 @@ Result<bool> Course::pass(std::size_t index) {
     if (!state) return failed(state);
     m_state = std::move(*state);
   }
+  if (const auto seeded = seed(); !seeded) return failed(seeded);
   return true;
+}
+
+/// Tables that this migration has brought get rows for the next one to meet, here and beside.
+Result<void> Course::seed() {
+  if (!m_ground.seeds()) return {};
+  const auto on = [this](engine::Instance& instance, engine::State& state) -> Result<void> {
+    const auto touched = m_ground.seed(instance, state);
+    if (!touched) return failed(touched);
+    if (!touched->everything && touched->tables.empty()) return {};
+    auto read = instance.read_state(&state, *touched);
+    if (!read) return failed(read);
+    state = std::move(*read);
+    return {};
+  };
+  if (m_beside != nullptr && m_beside_at == m_reached) {
+    if (const auto done = on(*m_beside, m_beside_state); !done) return done;
+  }
+  return on(*m_instance, m_state);
 }
 
 void Course::skip_rest(const std::string& failed_version) {
@@ -244,11 +298,37 @@ Result<engine::SideOutcome> Course::run(engine::Instance& instance, const histor
   return run_side(instance, migration, side, m_options.statement_timeout, observe);
 }
 
+namespace {
+
+/// What a side met grows with the rows that were there, which the state before it knows.
+void count_rows_met(SideRun& run, const engine::State& before) {
+  const auto rows_of = [&](const std::string& relation) -> std::optional<std::int64_t> {
+    for (const auto& table : before.tables) {
+      if (table.table == relation) return table.rows;
+    }
+    return std::nullopt;
+  };
+  std::set<std::string> emptied;
+  for (record::StatementRecord& statement : run.statements) {
+    for (const record::Rewrite& rewrite : statement.rewrites) {
+      if (rewrite.how == record::StorageChange::truncated) emptied.insert(rewrite.relation);
+    }
+    const auto met = [&](const std::string& relation) {
+      return emptied.contains(relation) ? std::optional<std::int64_t>(0) : rows_of(relation);
+    };
+    for (record::Scan& scan : statement.scans) scan.rows = met(scan.relation);
+    for (record::Rewrite& rewrite : statement.rewrites) rewrite.rows = met(rewrite.relation);
+  }
+}
+
+}  // namespace
+
 /// The state after a side. None where the side took the database or the server with it: that is the side's
 /// error.
 Result<std::optional<engine::State>> Course::state_after(SideRun& run, const engine::State& previous,
                                                          const engine::Touched& touched,
                                                          const engine::Since& earlier) {
+  count_rows_met(run, previous);
   auto state = m_instance->read_state(&previous, touched, earlier);
   if (state && m_instance->has_ended()) state = failed(FailureKind::environment, "the server has ended");
   if (state) return std::optional(std::move(*state));

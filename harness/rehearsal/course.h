@@ -12,7 +12,8 @@
 namespace lockkeeper::rehearsal {
 
 /// One drive of a trial through its stages. Each stage is a file of its own: forward.cpp, back.cpp,
-/// again.cpp, dry_run.cpp, chain.cpp, queries.cpp; what all of them share is in course.cpp.
+/// again.cpp, after_writes.cpp, interrupted.cpp, dry_run.cpp, chain.cpp, queries.cpp; what all of them share
+/// is in course.cpp.
 class Course {
  public:
   Course(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
@@ -48,6 +49,7 @@ class Course {
   Result<void> check_scripts() const;
   Result<void> walk();
   Result<bool> pass(std::size_t index);
+  Result<bool> pass_without_rows(std::size_t index);
   Result<void> apply_only(std::size_t index);
   void skip_rest(const std::string& failed_version);
   MigrationRecord describe(const history::Migration& migration) const;
@@ -79,6 +81,10 @@ class Course {
   Result<void> learn_noise_of_up(Passage& passage);
   Result<void> examine_again(Passage& passage, record::StateDifference difference);
 
+  Result<void> write_and_go_back(Passage& passage);
+  Result<void> seed();
+  Result<void> queue(Passage& passage);
+
   Result<void> interrupt(Passage& passage);
   Result<bool> stop_by(Passage& passage, const engine::Stop& stop, const record::StatementRecord* before,
                        bool last);
@@ -93,6 +99,7 @@ class Course {
   void start_chain_beside();
   Result<void> chain();
   Result<ChainSeen> drive_chain(const std::vector<std::size_t>& steps);
+  Result<std::optional<ChainSeen>> drive_chain_without_rows(const std::vector<std::size_t>& steps);
   std::optional<ChainSeen> take_chain_beside(const std::vector<std::size_t>& steps);
 
   Result<void> observe_invariants(record::Moment moment, const std::string& migration);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -96,7 +97,20 @@ Result<engine::SideOutcome> run_side(Instance& instance, const history::Migratio
 
 Ground::Ground(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
                const history::Trial& trial, const Options& options)
-    : m_engine(engine), m_scenario(scenario), m_history(history), m_trial(trial), m_options(options) {}
+    : m_engine(engine),
+      m_scenario(scenario),
+      m_history(history),
+      m_trial(trial),
+      m_options(options),
+      m_seeds(options.seed_rows > 0 && scenario.fixtures.empty()) {}
+
+Result<void> Ground::stop_seeding() {
+  if (auto failure = settle()) say("the snapshot cannot be kept: " + failure->message);
+  m_seeds = false;
+  m_refusals.clear();
+  m_images.clear();
+  return prepare();
+}
 
 void Ground::say(const std::string& what) const {
   if (m_options.progress) m_options.progress(what);
@@ -132,6 +146,7 @@ Result<std::vector<Ground::Key>> Ground::keys() const {
     if (!digest) return failed(digest);
     hasher.add_field("preparation").add_field(*digest);
   }
+  if (seeds()) hasher.add_field("seeded").add_field(std::to_string(m_options.seed_rows));
   std::vector<Key> keys{{hasher.hex(), 0}};
   for (std::size_t index = 0; index < m_trial.first; ++index) {
     const auto& migration = m_history.migrations[index];
@@ -239,15 +254,44 @@ Result<void> Ground::load_fixtures(Instance& instance) {
   return instance.analyze();
 }
 
-Result<void> Ground::apply(Instance& instance, std::size_t from, std::size_t to) {
+Result<void> Ground::apply(Instance& instance, std::size_t from, std::size_t to, Rows rows) {
   for (const std::size_t index : m_history.steps_between(from, to)) {
     const auto& migration = m_history.migrations[index];
     const auto outcome =
         run_side(instance, migration, record::Side::up, m_options.statement_timeout, engine::Observe::no);
     if (!outcome) return failed(outcome);
     if (outcome->run.error) return base_fails(migration, outcome->run);
+    if (!seeds() || rows == Rows::none) continue;
+    if (const auto seeded = seed(instance); !seeded) return seeded;
   }
   return {};
+}
+
+Result<void> Ground::seed(Instance& instance) {
+  engine::Touched everything;
+  everything.everything = true;
+  const auto state = instance.read_state(nullptr, everything);
+  if (!state) return failed(state);
+  const auto seeded = seed(instance, *state);
+  return seeded ? Result<void>() : failed(seeded);
+}
+
+Result<engine::Touched> Ground::seed(Instance& instance, const engine::State& state) {
+  std::set<std::string> tables;
+  for (const auto& object : state.objects) {
+    if (object.kind == "table") tables.insert(object.identity);
+  }
+  std::vector<std::string> empty;
+  for (const auto& table : state.tables) {
+    if (table.rows == 0 && tables.contains(table.table) && !m_refusals.contains(table.table))
+      empty.push_back(table.table);
+  }
+  if (empty.empty()) return engine::Touched{};
+  auto filled = instance.fill(empty, m_options.seed_rows);
+  if (!filled) return failed(filled);
+  if (!*filled) return engine::Touched{};
+  for (const auto& [table, reason] : (*filled)->refusals) m_refusals.emplace(table, reason);
+  return (*filled)->touched;
 }
 
 /// What the history takes for granted of others.
@@ -316,10 +360,15 @@ Result<void> Ground::build_on(const engine::Image& start, std::optional<std::siz
     if (from < m_trial.first) {
       say(fmt::format("applying {} before the trial",
                       counted(static_cast<std::int64_t>(m_trial.first - from), "migration")));
-      if (const auto done = apply(**instance, from, m_trial.first); !done) return done;
+      if (const auto done = apply(**instance, from, m_trial.first, Rows::none); !done) return done;
       if (const auto done = (*instance)->analyze(); !done) return done;
     }
     if (const auto done = bring_in_others(**instance); !done) return done;
+    if (seeds()) {
+      say("making rows");
+      if (const auto seeded = seed(**instance); !seeded) return seeded;
+      if (const auto done = (*instance)->analyze(); !done) return done;
+    }
     return keep_image(**instance, key);
   };
   auto loaded = load();
@@ -354,7 +403,8 @@ Result<std::unique_ptr<Instance>> Ground::at(std::size_t index) {
   const auto nearest = std::prev(m_images.upper_bound(index));
   auto instance = restore(nearest->second, Purpose::rehearse);
   if (!instance) return instance;
-  if (const auto done = apply(**instance, nearest->first, index); !done) return failed(done);
+  if (const auto done = apply(**instance, nearest->first, index, Rows::after_each); !done)
+    return failed(done);
   if (index - nearest->first < k_replay_limit) return instance;
   const auto image = (*instance)->save(fresh_directory("clean"));
   if (!image) return failed(image);

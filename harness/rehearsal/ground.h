@@ -49,6 +49,15 @@ class Ground {
   /// Constraints that the base's rows break already.
   const std::vector<record::SchemaFact>& base_violations() const { return m_base.violations; }
   bool from_snapshot() const { return m_from_snapshot; }
+  /// Makes rows in the tables of the state that hold none; what was touched by that.
+  Result<engine::Touched> seed(engine::Instance& instance, const engine::State& state);
+  /// Are rows made where there is no fixture?
+  bool seeds() const { return m_seeds; }
+  /// From here on there are no rows of our making, in new instances. Nobody else may be at work on the
+  /// ground.
+  Result<void> stop_seeding();
+  /// Tables that stayed empty, with the reason.
+  const std::map<std::string, std::string>& refusals() const { return m_refusals; }
   /// Waits for what is still being put into the store. What went wrong there harms no verdict: it is told.
   std::optional<Failure> settle();
 
@@ -69,7 +78,10 @@ class Ground {
   Result<void> build_on(const engine::Image& start, std::optional<std::size_t> applied, const Key& key,
                         engine::Purpose purpose, bool& ran_out);
   Result<void> load_fixtures(engine::Instance& instance);
-  Result<void> apply(engine::Instance& instance, std::size_t from, std::size_t to);
+  /// Rows are made after each of them where the rehearsal made some at that point too.
+  enum class Rows { none, after_each };
+  Result<void> apply(engine::Instance& instance, std::size_t from, std::size_t to, Rows rows);
+  Result<void> seed(engine::Instance& instance);
   Result<void> keep_image(engine::Instance& instance, const Key& key);
   bool has_store() const;
   /// Puts an image into the store: at once where that is a rename, else while the rehearsal begins.
@@ -88,8 +100,10 @@ class Ground {
   engine::Image m_base_image;                     ///< the one of them that the trial begins from
   Notes m_base;
   bool m_from_snapshot = false;
+  bool m_seeds;
   int m_directories = 0;
   std::future<Result<void>> m_storing;
+  std::map<std::string, std::string> m_refusals;
 };
 
 }  // namespace lockkeeper::rehearsal

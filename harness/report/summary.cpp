@@ -151,8 +151,12 @@ std::string_view word_of(Stage stage) {
       return "down";
     case Stage::again:
       return "again";
+    case Stage::after_writes:
+      return "down after writes";
     case Stage::interrupted:
       return "interrupted";
+    case Stage::queue:
+      return "queue";
     case Stage::chain:
       return "chain";
     case Stage::queries:

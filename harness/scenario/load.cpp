@@ -54,6 +54,8 @@ class Loader {
   void load_expected_finding(const Value& value);
   void load_levels(const Value& value);
   void check_database(const Value& value);
+  void load_production(const Value& value);
+  std::optional<double> amount(const Value& value, const std::string& key);
 
   void each(const Fields& fields, const std::string& key, void (Loader::*load_one)(const Value&));
   void check_unique(std::set<std::string>& seen, const std::string& name, const Location& location);
@@ -75,10 +77,10 @@ class Loader {
 };
 
 Result<Scenario> Loader::load(const Value& root) {
-  const Fields fields(
-      m_problems, root, "a scenario",
-      {"scenario", "engine", "database", "scale", "init", "fixture", "migrations", "invariants", "after_up",
-       "queries", "allow", "expect_findings", "levels", "gate", "depth", "longest_wait_ms"});
+  const Fields fields(m_problems, root, "a scenario",
+                      {"scenario", "engine", "database", "scale", "init", "fixture", "migrations",
+                       "invariants", "after_up", "queries", "allow", "expect_findings", "levels", "gate",
+                       "depth", "longest_wait_ms", "production", "writes"});
   m_scenario.name = fields.required_text("scenario");
   if (const Value* value = fields.find("engine")) load_engine(*value);
   if (const Value* value = fields.find("database")) check_database(*value);
@@ -95,6 +97,8 @@ Result<Scenario> Loader::load(const Value& root) {
   if (const Value* value = fields.find("depth")) m_scenario.depth = depth(*value);
   if (const auto wait = fields.count("longest_wait_ms"))
     m_scenario.longest_wait = std::chrono::milliseconds(*wait);
+  if (const Value* value = fields.find("production")) load_production(*value);
+  m_scenario.writes = fields.texts("writes");
   if (const Value* value = fields.find("gate")) m_scenario.gate = level(*value, key_named("gate"));
   if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
   return std::move(m_scenario);
@@ -326,6 +330,38 @@ void Loader::load_script(const Value& value) {
   script.claims_rerunnable = fields.flag("claims_rerunnable").value_or(false);
   script.location = value.location;
   m_scenario.tool.scripts.push_back(std::move(script));
+}
+
+/// "1200", "40M", "1.5k": k, M and B are thousand, million and billion.
+std::optional<double> Loader::amount(const Value& value, const std::string& key) {
+  const std::string text = read_text(m_problems, value, key_named(key));
+  const char unit = text.empty() ? '\0' : text.back();
+  const double factor = unit == 'k' || unit == 'K' ? 1e3 : unit == 'M' ? 1e6 : unit == 'B' ? 1e9 : 1;
+  const char* const end = text.data() + text.size() - (factor > 1 ? 1 : 0);
+  double number = 0;
+  const auto read = std::from_chars(text.data(), end, number);
+  if (read.ec == std::errc() && read.ptr == end && number >= 0 && number * factor < 1e15)
+    return number * factor;
+  m_problems.report(value.location, fmt::format("key '{}': '{}' is no number", key, abridged(text, 40)),
+                    "write it as 1200, 40M or 1.5k");
+  return std::nullopt;
+}
+
+void Loader::load_production(const Value& value) {
+  const Fields fields(m_problems, value, "production", {"rows", "writes_per_second"});
+  if (const Value* writes = fields.find("writes_per_second"))
+    m_scenario.production.writes_per_second = amount(*writes, "writes_per_second");
+  const Value* const rows = fields.find("rows");
+  if (rows == nullptr) return;
+  if (rows->kind != Value::Kind::map) {
+    m_problems.report(rows->location, "key 'rows': a map of tables and numbers is wanted",
+                      "rows: {orders: 40M, users: 250k}");
+    return;
+  }
+  for (std::size_t i = 0; i < rows->keys.size(); ++i) {
+    const auto number = amount(rows->items[i], rows->keys[i].text);
+    if (number) m_scenario.production.rows[rows->keys[i].text] = static_cast<std::int64_t>(*number);
+  }
 }
 
 void Loader::load_selection(const Fields& fields) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -127,6 +128,12 @@ struct LevelChange {
   Location location;
 };
 
+/// What production is like, as far as a fixture does not show it.
+struct Production {
+  std::map<std::string, std::int64_t> rows;  ///< by table, as people write its name
+  std::optional<double> writes_per_second;   ///< of the whole application
+};
+
 struct Scenario {
   std::string name;
   std::string file;                    ///< where it was read; empty for a bare directory
@@ -142,6 +149,7 @@ struct Scenario {
   Tool tool;
   std::string transaction;  ///< the shape that sides are sent in; empty: the tool's own
   Selection selection;
+  std::vector<std::string> writes;  ///< what the new release writes: one statement each
   std::vector<Invariant> invariants;
   std::vector<Expectation> after_up;
   std::vector<Query> queries;
@@ -152,6 +160,7 @@ struct Scenario {
   std::optional<record::Depth> depth;
   /// Longest that others may have to wait for a lock of a migration's.
   std::chrono::milliseconds longest_wait{200};
+  Production production;
   int scale = 1;  ///< fixtures may read it: current_setting('lockkeeper.scale')
 };
 

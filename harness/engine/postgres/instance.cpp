@@ -1,5 +1,6 @@
 #include "engine/postgres/instance.h"
 
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,6 +9,9 @@
 #include "engine/postgres/client.h"
 #include "engine/postgres/connection.h"
 #include "engine/postgres/fixture.h"
+#include "engine/postgres/later_rollback.h"
+#include "engine/postgres/lock_queue.h"
+#include "engine/postgres/row_maker.h"
 #include "engine/postgres/tool_runner.h"
 
 namespace lockkeeper::engine::postgres {
@@ -91,6 +95,54 @@ Result<std::optional<record::DataDifference>> DatabaseInstance::compare_rows(Ins
 Result<std::vector<record::SchemaFact>> DatabaseInstance::violated_constraints(const Touched& touched,
                                                                                const Step& step) {
   return m_state_reader.violated_constraints(touched, step);
+}
+
+Result<std::optional<record::QueueWait>> DatabaseInstance::queue_behind_reader(
+    const SideRequest& request, const std::vector<std::string>& tables, std::chrono::milliseconds open) {
+  auto waited =
+      postgres::queue_behind_reader(m_connection, tables, open, [&] { return m_side_runner.run(request); });
+  if (!waited) return failed(waited);
+  return std::optional(std::move(*waited));
+}
+
+Result<std::optional<Filled>> DatabaseInstance::fill(const std::vector<std::string>& tables, int rows) {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  if (const auto begun = session->rows("BEGIN"); !begun) return failed(begun);
+  RowMaker maker(*session);
+  Filled filled;
+  for (const std::string& table : tables) {
+    // Some may have come with a row of another table that refers to it.
+    const auto there =
+        session->rows(fmt::format("SELECT count(*) FROM (SELECT FROM {} LIMIT {}) r", table, rows));
+    if (!there) return failed(there);
+    const int first = std::atoi((*there)[0][0].value_or("0").c_str());
+    for (int row = first; row < rows; ++row) {
+      RowWish wish;
+      wish.table = table;
+      wish.full = true;
+      wish.repeatable = true;
+      const auto made = maker.make(wish);
+      if (!made) return failed(made);
+      if (made->refusal.empty()) continue;
+      // One row is as good as ten where no second can be had.
+      if (row == 0) filled.refusals.emplace_back(table, made->refusal);
+      break;
+    }
+  }
+  // Triggers and foreign keys may have brought rows to other tables too.
+  filled.touched.everything = true;
+  if (const auto ended = session->rows("COMMIT"); !ended) return failed(ended);
+  return std::optional(std::move(filled));
+}
+
+Result<std::optional<std::vector<record::Write>>> DatabaseInstance::roll_back_later(
+    const LaterRollback& request) {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  auto writes = postgres::roll_back_later(*session, request);
+  if (!writes) return failed(writes);
+  return std::optional(std::move(*writes));
 }
 
 Result<Answer> DatabaseInstance::try_query(const QueryRequest& request) {

@@ -21,6 +21,7 @@ enum ResultColumn : std::size_t {
   k_bytes,
   k_modes,
   k_scans,
+  k_rows_read,
   k_tuples
 };
 
@@ -34,7 +35,7 @@ SELECT w.wal, w.counting, l.relation,
        c.relnamespace::pg_catalog.regnamespace::text || '.' || pg_catalog.quote_ident(c.relname),
        c.relkind, pg_catalog.pg_relation_filenode(c.oid),
        CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END, l.modes,
-       pg_catalog.pg_stat_get_xact_numscans(c.oid),
+       pg_catalog.pg_stat_get_xact_numscans(c.oid), pg_catalog.pg_stat_get_xact_tuples_returned(c.oid),
        pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) + pg_catalog.pg_stat_get_xact_tuples_updated(c.oid)
          + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)
 FROM (SELECT pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn AS wal,
@@ -50,6 +51,28 @@ constexpr std::chrono::milliseconds k_look_timeout{60'000};
 
 bool holds_rows(char kind) {
   return kind == 'r' || kind == 'm' || kind == 'p' || kind == 'f';
+}
+
+/// pg_class.relkind
+std::string kind_name(char kind) {
+  switch (kind) {
+    case 'r':
+    case 'p':
+      return "table";
+    case 'i':
+    case 'I':
+      return "index";
+    case 'v':
+      return "view";
+    case 'm':
+      return "materialized view";
+    case 'S':
+      return "sequence";
+    case 'f':
+      return "foreign table";
+    default:
+      return "relation";
+  }
 }
 
 std::int64_t number(const std::string& text) {
@@ -88,6 +111,7 @@ Result<void> Observer::take_all(const Reply& reply, record::StatementRecord* sta
   const auto wal = static_cast<std::uint64_t>(number(reply.rows.front()[k_wal]));
   if (statement != nullptr) {
     statement->locks_observed = true;
+    statement->transaction = m_transaction;
     if (m_wal != 0 && wal > m_wal) statement->wal_bytes = wal - m_wal;
   }
   m_wal = wal;
@@ -140,7 +164,7 @@ void Observer::take(const Row& row, record::StatementRecord* statement) {
   } else {
     for (const std::string& mode : split(row[k_modes], ',')) {
       if (relation.modes.insert(mode).second && statement != nullptr) {
-        statement->locks.push_back({relation.name, mode});
+        statement->locks.push_back({relation.name, kind_name(relation.kind), mode});
       }
     }
   }
@@ -158,12 +182,16 @@ void Observer::take_storage(Relation& relation, const Row& row, record::Statemen
   const std::int64_t scans = number(row[k_scans]);
   const std::int64_t new_scans = scans >= relation.scans ? scans - relation.scans : scans;
   relation.scans = scans;
+  const std::int64_t rows_read = number(row[k_rows_read]);
+  const std::int64_t newly_read =
+      rows_read >= relation.rows_read ? rows_read - relation.rows_read : rows_read;
+  relation.rows_read = rows_read;
   if (!relation.existed) {
     relation.file_node = row[k_file_node];
     return;
   }
   if (new_scans > 0 && statement != nullptr && holds_rows(relation.kind)) {
-    statement->scans.push_back({relation.name, new_scans});
+    statement->scans.push_back({relation.name, new_scans, std::nullopt, newly_read, number(row[k_bytes])});
   }
   if (relation.file_node == row[k_file_node]) return;
   relation.file_node = row[k_file_node];
@@ -175,7 +203,7 @@ void Observer::take_storage(Relation& relation, const Row& row, record::Statemen
                             : relation.kind == 'm'                              ? StorageChange::refreshed
                             : relation.kind == 'r' && number(row[k_bytes]) == 0 ? StorageChange::truncated
                                                                                 : StorageChange::rewritten;
-  statement->rewrites.push_back({relation.name, how});
+  statement->rewrites.push_back({relation.name, how, std::nullopt, number(row[k_bytes])});
 }
 
 Result<RelationNames> Observer::relations(Session& committed) {
@@ -210,6 +238,7 @@ void Observer::forget_storage() {
 }
 
 void Observer::transaction_ended() {
+  ++m_transaction;
   for (auto& [oid, relation] : m_relations) relation.modes.clear();
 }
 

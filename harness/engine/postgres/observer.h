@@ -63,6 +63,7 @@ class Observer {
     bool known = true;  ///< the file node is what is committed, or what this transaction made of it
     std::string file_node;
     std::int64_t scans = 0;
+    std::int64_t rows_read = 0;
     std::set<std::string> modes;
   };
   using Row = std::vector<std::string>;
@@ -77,6 +78,7 @@ class Observer {
   const RelationNames* m_before;
   std::map<std::string, Relation> m_relations;  ///< by oid
   std::uint64_t m_wal = 0;
+  std::int64_t m_transaction = 0;
   Touched m_touched;
 };
 

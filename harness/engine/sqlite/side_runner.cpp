@@ -447,7 +447,10 @@ class Execution {
       };
       const std::int64_t first = page_in(m_first_schema);
       if (first == 0 || page_in(m_schema) == entry.root_page) continue;
-      if (vacuumed || first != entry.root_page) result.rewrites.push_back({shown_name(entry.name), {}});
+      if (vacuumed || first != entry.root_page) {
+        result.rewrites.push_back(
+            {shown_name(entry.name), record::StorageChange::rewritten, std::nullopt, 0});
+      }
     }
   }
 

@@ -1,5 +1,2 @@
--- AlterTable
-ALTER TABLE "User" ALTER COLUMN "status" DROP DEFAULT;
-
 -- What was filled in is empty again; what somebody has set since, to anything else, is not ours to take away.
 UPDATE "User" SET "status" = NULL WHERE "status" = 'active';

@@ -1,0 +1,374 @@
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/program_test.h"
+#include "base/text.h"
+
+/// What PostgreSQL locks, scans and rewrites, and what the rules say of it, change by change on real servers.
+/// LOCKKEEPER_TEST_SERVERS names further directories of server programs to run on, with colons between.
+namespace lockkeeper::app::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+/// One migration over a table of its own; {t} is its name. `lock` is the strongest on {t} ("" where none is
+/// taken or known, "*" where versions differ), `findings` the rules of locks and traffic that it must raise,
+/// and no others.
+struct Change {
+  const char* name;
+  const char* up;
+  const char* lock;
+  std::set<std::string> findings;
+  const char* fixture = "";  ///< further statements, before
+};
+
+const std::set<std::string> k_rewritten{"blocks-reads", "table-rewrite"};
+
+const std::vector<Change>& changes() {
+  static const std::vector<Change> k_changes{
+      {"add_column", "ALTER TABLE {t} ADD COLUMN x text;", "AccessExclusiveLock", {}},
+      {"add_column_json", "ALTER TABLE {t} ADD COLUMN x json;", "AccessExclusiveLock", {}},
+      {"add_constant", "ALTER TABLE {t} ADD COLUMN x int NOT NULL DEFAULT 1;", "AccessExclusiveLock", {}},
+      {"add_now", "ALTER TABLE {t} ADD COLUMN x timestamptz DEFAULT now();", "AccessExclusiveLock", {}},
+      {"add_random", "ALTER TABLE {t} ADD COLUMN x float DEFAULT random();", "AccessExclusiveLock",
+       k_rewritten},
+      {"add_serial", "ALTER TABLE {t} ADD COLUMN x serial;", "AccessExclusiveLock", k_rewritten},
+      {"add_identity", "ALTER TABLE {t} ADD COLUMN x int GENERATED ALWAYS AS IDENTITY;",
+       "AccessExclusiveLock", k_rewritten},
+      {"add_stored", "ALTER TABLE {t} ADD COLUMN x int GENERATED ALWAYS AS (a + 1) STORED;",
+       "AccessExclusiveLock", k_rewritten},
+      {"not_null", "ALTER TABLE {t} ALTER COLUMN a SET NOT NULL;", "AccessExclusiveLock", {"blocks-reads"}},
+      {"not_null_under_a_check",
+       "ALTER TABLE {t} ALTER COLUMN a SET NOT NULL;",
+       "AccessExclusiveLock",
+       {},
+       "ALTER TABLE {t} ADD CHECK (a IS NOT NULL);"},
+      {"nullable",
+       "ALTER TABLE {t} ALTER COLUMN id DROP NOT NULL;",
+       "AccessExclusiveLock",
+       {},
+       "ALTER TABLE {t} DROP CONSTRAINT {t}_pkey;"},
+      {"default", "ALTER TABLE {t} ALTER COLUMN a SET DEFAULT 3;", "AccessExclusiveLock", {}},
+      {"rename", "ALTER TABLE {t} RENAME COLUMN a TO z;", "AccessExclusiveLock", {}},
+      {"drop_column", "ALTER TABLE {t} DROP COLUMN b;", "AccessExclusiveLock", {}},
+      {"check", "ALTER TABLE {t} ADD CHECK (a > 0);", "AccessExclusiveLock", {"blocks-reads"}},
+      {"check_not_valid", "ALTER TABLE {t} ADD CHECK (a > 0) NOT VALID;", "AccessExclusiveLock", {}},
+      {"validate_check",
+       "ALTER TABLE {t} VALIDATE CONSTRAINT k;",
+       "ShareUpdateExclusiveLock",
+       {},
+       "ALTER TABLE {t} ADD CONSTRAINT k CHECK (a > 0) NOT VALID;"},
+      {"not_valid_and_validate",
+       "ALTER TABLE {t} ADD CONSTRAINT k CHECK (a > 0) NOT VALID; ALTER TABLE {t} VALIDATE CONSTRAINT k;",
+       "AccessExclusiveLock",
+       {"blocks-reads"}},
+      {"foreign_key",
+       "ALTER TABLE {t} ADD FOREIGN KEY (a) REFERENCES parent;",
+       "ShareRowExclusiveLock",
+       {"blocks-writes"}},
+      {"foreign_key_not_valid",
+       "ALTER TABLE {t} ADD FOREIGN KEY (a) REFERENCES parent NOT VALID;",
+       "ShareRowExclusiveLock",
+       {}},
+      {"validate_foreign_key",
+       "ALTER TABLE {t} VALIDATE CONSTRAINT k;",
+       "ShareUpdateExclusiveLock",
+       {},
+       "ALTER TABLE {t} ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES parent NOT VALID;"},
+      {"unique", "ALTER TABLE {t} ADD UNIQUE (id, a);", "AccessExclusiveLock", {"blocks-reads"}},
+      {"unique_using_index",
+       "ALTER TABLE {t} ADD CONSTRAINT k_{t} UNIQUE USING INDEX i_{t};",
+       "AccessExclusiveLock",
+       {},
+       "CREATE UNIQUE INDEX i_{t} ON {t} (id, a);"},
+      {"exclude", "ALTER TABLE {t} ADD EXCLUDE (id WITH =);", "AccessExclusiveLock", {"blocks-reads"}},
+      {"index", "CREATE INDEX ON {t} (a);", "ShareLock", {"blocks-writes"}},
+      {"index_concurrently", "CREATE INDEX CONCURRENTLY i_{t} ON {t} (a);", "", {}},
+      {"drop_index", "DROP INDEX i_{t};", "AccessExclusiveLock", {}, "CREATE INDEX i_{t} ON {t} (a);"},
+      {"reindex", "REINDEX TABLE {t};", "ShareLock", {"blocks-writes"}},
+      {"reindex_index", "REINDEX INDEX {t}_pkey;", "ShareLock", {"blocks-writes"}},
+      {"wider_integer", "ALTER TABLE {t} ALTER COLUMN a TYPE bigint;", "AccessExclusiveLock", k_rewritten},
+      {"narrower_text", "ALTER TABLE {t} ALTER COLUMN b TYPE varchar(50);", "AccessExclusiveLock",
+       k_rewritten},
+      {"wider_varchar",
+       "ALTER TABLE {t} ALTER COLUMN v TYPE varchar(100);",
+       "AccessExclusiveLock",
+       {},
+       "ALTER TABLE {t} ADD v varchar(50) DEFAULT 'x';"},
+      {"varchar_to_text",
+       "ALTER TABLE {t} ALTER COLUMN v TYPE text;",
+       "AccessExclusiveLock",
+       {},
+       "ALTER TABLE {t} ADD v varchar(50) DEFAULT 'x';"},
+      {"wider_numeric",
+       "ALTER TABLE {t} ALTER COLUMN v TYPE numeric(12, 2);",
+       "AccessExclusiveLock",
+       {},
+       "ALTER TABLE {t} ADD v numeric(10, 2) DEFAULT 1;"},
+      {"timestamptz_in_utc",
+       "SET LOCAL timezone = 'UTC'; ALTER TABLE {t} ALTER COLUMN at TYPE timestamptz;",
+       "AccessExclusiveLock",
+       {}},
+      {"timestamptz_elsewhere",
+       "SET LOCAL timezone = 'America/New_York'; ALTER TABLE {t} ALTER COLUMN at TYPE timestamptz;",
+       "AccessExclusiveLock", k_rewritten},
+      {"truncate", "TRUNCATE {t};", "AccessExclusiveLock", {}},
+      {"cluster", "CLUSTER {t} USING {t}_pkey;", "AccessExclusiveLock", k_rewritten},
+      {"unlogged", "ALTER TABLE {t} SET UNLOGGED;", "AccessExclusiveLock", k_rewritten},
+      {"trigger",
+       "CREATE TRIGGER g BEFORE UPDATE ON {t} FOR EACH ROW EXECUTE FUNCTION "
+       "suppress_redundant_updates_trigger();",
+       "ShareRowExclusiveLock",
+       {}},
+      {"row_security", "ALTER TABLE {t} ENABLE ROW LEVEL SECURITY;", "AccessExclusiveLock", {}},
+      {"refresh",
+       "REFRESH MATERIALIZED VIEW v_{t};",
+       "AccessShareLock",
+       {"blocks-reads"},
+       "CREATE MATERIALIZED VIEW v_{t} AS SELECT * FROM {t};"},
+      {"attach",
+       "ALTER TABLE p_{t} ATTACH PARTITION {t} FOR VALUES FROM (0) TO (1000);",
+       "AccessExclusiveLock",
+       {"blocks-reads"},
+       "CREATE TABLE p_{t} (LIKE {t}) PARTITION BY RANGE (id);"},
+      {"attach_under_a_check",
+       "ALTER TABLE p_{t} ATTACH PARTITION {t} FOR VALUES FROM (0) TO (1000);",
+       "AccessExclusiveLock",
+       {},
+       "CREATE TABLE p_{t} (LIKE {t}) PARTITION BY RANGE (id); "
+       "ALTER TABLE {t} ADD CHECK (id IS NOT NULL AND id >= 0 AND id < 1000);"},
+      {"detach",
+       "ALTER TABLE p_{t} DETACH PARTITION {t};",
+       "*",
+       {},
+       "CREATE TABLE p_{t} (LIKE {t}) PARTITION BY RANGE (id); "
+       "ALTER TABLE p_{t} ATTACH PARTITION {t} FOR VALUES FROM (0) TO (1000);"},
+      {"index_on_partitions",
+       "CREATE INDEX ON p_{t} (a);",
+       "ShareLock",
+       {"blocks-writes"},
+       "CREATE TABLE p_{t} (LIKE {t}) PARTITION BY RANGE (id); "
+       "ALTER TABLE p_{t} ATTACH PARTITION {t} FOR VALUES FROM (0) TO (1000);"},
+      {"foreign_key_of_partitions",
+       "ALTER TABLE p_{t} ADD FOREIGN KEY (a) REFERENCES parent;",
+       "ShareRowExclusiveLock",
+       {"blocks-writes"},
+       "CREATE TABLE p_{t} (LIKE {t}) PARTITION BY RANGE (id); "
+       "ALTER TABLE p_{t} ATTACH PARTITION {t} FOR VALUES FROM (0) TO (1000);"},
+      {"domain_check",
+       "ALTER DOMAIN d_{t} ADD CHECK (VALUE > 0);",
+       "ShareLock",
+       {"blocks-writes"},
+       "CREATE DOMAIN d_{t} AS int; ALTER TABLE {t} ADD v d_{t} DEFAULT 1;"},
+      {"domain_check_not_valid",
+       "ALTER DOMAIN d_{t} ADD CHECK (VALUE > 0) NOT VALID;",
+       "",
+       {},
+       "CREATE DOMAIN d_{t} AS int; ALTER TABLE {t} ADD v d_{t} DEFAULT 1;"},
+      {"enum", "ALTER TYPE e_{t} ADD VALUE 'z';", "", {}, "CREATE TYPE e_{t} AS ENUM ('a');"},
+      {"grant", "GRANT SELECT ON {t} TO public;", "*", {}},
+      {"references", "CREATE TABLE n_{t} (x int REFERENCES {t});", "ShareRowExclusiveLock", {}},
+      {"do_block",
+       "DO $$ BEGIN ALTER TABLE {t} ALTER COLUMN a SET NOT NULL; END $$;",
+       "AccessExclusiveLock",
+       {"blocks-reads"}},
+      {"function",
+       "SELECT f_{t}();",
+       "ShareLock",
+       {"blocks-writes"},
+       "CREATE FUNCTION f_{t}() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE INDEX ON {t} (a); END $$;"},
+      {"procedure",
+       "CALL f_{t}();",
+       "AccessExclusiveLock",
+       {"blocks-reads"},
+       "CREATE PROCEDURE f_{t}() LANGUAGE sql AS 'ALTER TABLE {t} ADD CHECK (a > 0)';"},
+      {"update_all", "UPDATE {t} SET a = a + 1;", "RowExclusiveLock", {}},
+      {"column_and_update",
+       "ALTER TABLE {t} ADD COLUMN x text; UPDATE {t} SET x = 'y';",
+       "AccessExclusiveLock",
+       {"blocks-reads"}},
+      {"held_while_another_is_filled",
+       "ALTER TABLE {t} ADD COLUMN x text; UPDATE o_{t} SET a = 2;",
+       "AccessExclusiveLock",
+       {"lock-held-on"},
+       "CREATE TABLE o_{t} AS SELECT * FROM {t};"},
+      {"written_then_locked",
+       "UPDATE {t} SET a = 2 WHERE id = 7; ALTER TABLE {t} ADD COLUMN x text;",
+       "AccessExclusiveLock",
+       {"deadlock-prone"}},
+      // What looks guilty and is not.
+      {"empty_table",
+       "ALTER TABLE {t} ADD COLUMN x serial; CREATE INDEX ON {t} (a);",
+       "AccessExclusiveLock",
+       {},
+       "DELETE FROM {t};"},
+      {"new_table",
+       "CREATE TABLE n_{t} AS SELECT * FROM {t}; CREATE INDEX ON n_{t} (a); ALTER TABLE n_{t} ADD PRIMARY "
+       "KEY "
+       "(id); ALTER TABLE n_{t} ALTER COLUMN a TYPE bigint;",
+       "AccessShareLock",
+       {}},
+      {"one_row_of_a_small_table",
+       "ALTER TABLE {t} ADD COLUMN x text; UPDATE {t} SET x = 'y' WHERE id = 7;",
+       "AccessExclusiveLock",
+       {}},
+      {"is_there_one",
+       "DO $$ BEGIN IF EXISTS (SELECT FROM {t}) THEN ALTER TABLE {t} ADD COLUMN x text; END IF; END $$;",
+       "AccessExclusiveLock",
+       {}},
+      {"unlogged_cache",
+       "TRUNCATE {t}; ALTER TABLE {t} ADD COLUMN x serial;",
+       "AccessExclusiveLock",
+       {},
+       "ALTER TABLE {t} SET UNLOGGED;"},
+      {"swapped",
+       "CREATE TABLE n_{t} AS SELECT * FROM {t}; ALTER TABLE {t} RENAME TO old_{t}; ALTER TABLE n_{t} RENAME "
+       "TO {t};",
+       "AccessExclusiveLock",
+       {}},
+      {"dropped", "DROP TABLE {t};", "AccessExclusiveLock", {}},
+  };
+  return k_changes;
+}
+
+std::string filled(std::string text, const std::string& table) {
+  for (auto at = text.find("{t}"); at != std::string::npos; at = text.find("{t}")) text.replace(at, 3, table);
+  return text;
+}
+
+int strength(const std::string& mode) {
+  static const std::vector<std::string> k_modes{
+      "AccessShareLock", "RowShareLock",          "RowExclusiveLock", "ShareUpdateExclusiveLock",
+      "ShareLock",       "ShareRowExclusiveLock", "ExclusiveLock",    "AccessExclusiveLock"};
+  const auto found = std::find(k_modes.begin(), k_modes.end(), mode);
+  return found == k_modes.end() ? -1 : static_cast<int>(found - k_modes.begin());
+}
+
+std::string strongest(const json& side, const std::string& relation) {
+  std::string result;
+  for (const json& statement : side.at("statements")) {
+    for (const json& lock : statement.at("locks")) {
+      const auto mode = lock.at("mode").get<std::string>();
+      if (lock.at("relation") == relation && strength(mode) > strength(result)) result = mode;
+    }
+  }
+  return result;
+}
+
+bool is_of_locks(const std::string& rule) {
+  static const std::set<std::string> k_rules{"blocks-reads", "blocks-writes", "lock-held-on", "table-rewrite",
+                                             "deadlock-prone"};
+  return k_rules.contains(rule);
+}
+
+/// A folder with one migration for each change, and the rows that they are about.
+void write_changes(const Folder& folder) {
+  std::string fixture =
+      "CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent SELECT generate_series(0, 400);\n";
+  int number = 0;
+  for (const Change& change : changes()) {
+    const std::string table = fmt::format("t_{}", change.name);
+    fixture += filled(
+        "CREATE TABLE {t} (id int PRIMARY KEY, a int, b text, at timestamp); INSERT INTO {t} SELECT i, i, "
+        "'b', "
+        "'2024-01-01' FROM generate_series(1, 300) i;\n" +
+            std::string(change.fixture) + "\n",
+        table);
+    folder.write(fmt::format("m/{:03}_{}.up.sql", ++number, change.name), filled(change.up, table));
+  }
+  folder.write("fixture.sql", fixture);
+}
+
+void expect_all(const Checked& result) {
+  const auto& migrations = result.run().at("migrations");
+  ASSERT_EQ(migrations.size(), changes().size()) << result.outcome.said();
+  for (std::size_t i = 0; i < changes().size(); ++i) {
+    const Change& change = changes()[i];
+    const json& migration = migrations[i];
+    ASSERT_TRUE(migration.at("forward").at("error").is_null()) << change.name << migration.at("forward");
+    const std::string relation = fmt::format("public.t_{}", change.name);
+    if (std::string(change.lock) != "*") {
+      EXPECT_EQ(strongest(migration.at("forward"), relation), change.lock) << change.name;
+    }
+    std::set<std::string> found;
+    for (const json& finding : result.run().at("findings")) {
+      const auto rule = finding.at("rule").get<std::string>();
+      if (finding.at("migration") == migration.at("version") && is_of_locks(rule)) found.insert(rule);
+    }
+    EXPECT_EQ(found, change.findings) << change.name << "\n" << migration.at("forward").dump(1);
+  }
+}
+
+TEST(Locks, each_change_is_judged_by_what_the_server_did) {
+  const Folder folder;
+  write_changes(folder);
+  expect_all(check({"m", "--fixture", "fixture.sql", "--depth", "quick"}, {folder.path()}));
+  const char* const further = std::getenv("LOCKKEEPER_TEST_SERVERS");
+  for (const std::string& server : split(further == nullptr ? "" : further, ':')) {
+    if (server.empty()) continue;
+    SCOPED_TRACE(server);
+    expect_all(
+        check({"m", "--fixture", "fixture.sql", "--depth", "quick", "--pg-bin", server}, {folder.path()}));
+  }
+}
+
+class LocksOf : public ::testing::Test {
+ protected:
+  Checked checked(const std::string& up, const std::string& production = "") const {
+    m_folder.write("fixture.sql",
+                   "CREATE TABLE orders (id int PRIMARY KEY, a int); INSERT INTO orders SELECT i, i FROM "
+                   "generate_series(1, 5000) i;");
+    m_folder.write("m/1_x.up.sql", up);
+    m_folder.write("m/1_x.down.sql", "SELECT 1;");
+    m_folder.write("s.yaml",
+                   "scenario: s\nfixture: [fixture.sql]\nmigrations: m\ndepth: quick\n" + production);
+    return check({"s.yaml"}, {m_folder.path()});
+  }
+
+  Folder m_folder;
+};
+
+TEST_F(LocksOf, production_is_estimated_from_the_time_per_row) {
+  const auto finding =
+      checked("CREATE INDEX ON orders (a);",
+              "production: {rows: {orders: 400M}, writes_per_second: 50}\nlongest_wait_ms: 20\n")
+          .finding("blocks-writes");
+  ASSERT_FALSE(finding.is_null());
+  EXPECT_THAT(finding.at("message").get<std::string>(), HasSubstr(" in production"));
+  const std::string evidence = finding.at("evidence").dump();
+  EXPECT_THAT(evidence, HasSubstr("production has 400,000,000 rows in public.orders: about "));
+  EXPECT_THAT(evidence, HasSubstr(" writes of the application would come meanwhile"));
+  EXPECT_THAT(finding.at("advice").get<std::string>(), HasSubstr("CREATE INDEX CONCURRENTLY"));
+}
+
+TEST_F(LocksOf, a_table_that_is_small_in_production_may_be_locked) {
+  const Checked result = checked("CREATE INDEX ON orders (a);",
+                                 "production: {rows: {public.orders: 5k}}\nlongest_wait_ms: 60000\n");
+  EXPECT_TRUE(result.finding("blocks-writes").is_null()) << result.outcome.said();
+}
+
+TEST_F(LocksOf, a_fixture_with_few_rows_is_no_measure) {
+  const auto finding = checked("ALTER TABLE few ADD CHECK (i > 0);",
+                               "production: {rows: {few: 40M}}\ninit: ['CREATE TABLE few AS SELECT i FROM "
+                               "generate_series(1, 10) i']\n")
+                           .finding("blocks-reads");
+  ASSERT_FALSE(finding.is_null());
+  EXPECT_THAT(finding.at("evidence").dump(), HasSubstr("10 rows here are too few to go by"));
+}
+
+TEST_F(LocksOf, bad_numbers_of_production_are_refused) {
+  const Checked result = checked("SELECT 1;", "production: {rows: {orders: many}}\n");
+  EXPECT_EQ(result.outcome.exit_code, 2);
+  EXPECT_THAT(result.outcome.errors, HasSubstr("s.yaml:5:29: error: key 'orders': 'many' is no number"));
+}
+
+}  // namespace
+}  // namespace lockkeeper::app::testing

@@ -1,0 +1,1 @@
+ALTER TABLE users ADD CONSTRAINT users_nick_there CHECK (nick IS NOT NULL) NOT VALID;

@@ -1,0 +1,2 @@
+ALTER TABLE payments DROP CONSTRAINT payments_note_there;
+ALTER TABLE payments ADD CONSTRAINT payments_note_there CHECK (note IS NOT NULL) NOT VALID;

@@ -1,0 +1,2 @@
+UPDATE payments SET note = NULL WHERE note = 'none';
+ALTER TABLE users DROP COLUMN tier;

@@ -1,0 +1,2 @@
+SET LOCAL lock_timeout = '50ms';
+ALTER TABLE orders DROP COLUMN note;

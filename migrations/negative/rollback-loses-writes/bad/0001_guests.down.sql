@@ -1,0 +1,2 @@
+DELETE FROM orders WHERE user_id IS NULL;
+ALTER TABLE orders ALTER COLUMN user_id SET NOT NULL;
