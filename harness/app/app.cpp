@@ -36,6 +36,11 @@ constexpr Command k_commands[] = {
      "  lockkeeper report run.json\n"
      "  lockkeeper report run.json --report markdown=comment.md\n",
      report_command},
+    {"baseline", "RECORD.json", "let through what an existing history has, and nothing that is added to it",
+     "  lockkeeper check db/migrations --report json=run.json\n"
+     "  lockkeeper baseline run.json > lockkeeper-baseline.yaml\n"
+     "  lockkeeper check db/migrations --baseline lockkeeper-baseline.yaml\n",
+     baseline_command},
     {"rules", "[ID]...", "list the rules, or explain some of them",
      "  lockkeeper rules\n"
      "  lockkeeper rules schema-not-restored\n",

@@ -40,6 +40,7 @@ int run(const std::vector<std::string>& arguments);
 Result<ExitCode> check_command(const std::vector<std::string>& arguments);
 Result<ExitCode> history_command(const std::vector<std::string>& arguments);
 Result<ExitCode> report_command(const std::vector<std::string>& arguments);
+Result<ExitCode> baseline_command(const std::vector<std::string>& arguments);
 Result<ExitCode> rules_command(const std::vector<std::string>& arguments);
 Result<ExitCode> cache_command(const std::vector<std::string>& arguments);
 Result<ExitCode> doctor_command(const std::vector<std::string>& arguments);

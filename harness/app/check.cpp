@@ -15,6 +15,8 @@
 #include "app/reporting.h"
 #include "app/target.h"
 #include "app/unit.h"
+#include "check/rule.h"
+#include "scenario/load.h"
 #include "base/interrupt.h"
 #include "base/run_directory.h"
 #include "base/text.h"
@@ -43,6 +45,8 @@ po::options_description check_options() {
       "each down tried behind what the new "
       "release may have written by then; full: each up also waits behind an open transaction")(
       "keep", "stop at the first failure, leave its database running and print how to connect")(
+      "baseline", po::value<std::string>()->value_name("FILE"),
+      "findings that the history had before, let through: see lockkeeper baseline")(
       "gate", po::value<std::string>()->value_name("LEVEL"),
       "lowest level that stops the merge: error, warning or note")("no-cache", "use and keep no snapshots");
   add_server_options(run);
@@ -76,6 +80,11 @@ Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& 
   auto scenario = target_of(target, parsed);
   if (!scenario) return scenario;
   for (const auto& fixture : parsed.texts("fixture")) scenario->fixtures.push_back({fixture, "", {}});
+  if (parsed.has("baseline")) {
+    auto allowed = scenario::load_baseline(parsed.text("baseline"), check::rule_ids());
+    if (!allowed) return failed(allowed);
+    scenario->allow.insert(scenario->allow.end(), allowed->begin(), allowed->end());
+  }
   if (parsed.has("scale")) scenario->scale = parsed.values["scale"].as<int>();
   if (scenario->scale < 1) return failed(FailureKind::usage, "--scale takes a number from 1 up");
   if (parsed.has("gate")) {

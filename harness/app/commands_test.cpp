@@ -30,6 +30,39 @@ TEST_F(Commands, version_is_the_one_that_was_built) {
   }
 }
 
+TEST_F(Commands, a_baseline_lets_through_what_was_there_and_holds_what_comes_to_the_rules) {
+  const auto write = [this](const std::string& version, const std::string& up) {
+    m_folder.write("m/" + version + ".up.sql", up);
+    m_folder.write("m/" + version + ".down.sql", "SELECT 1;");
+  };
+  write("1_a", "CREATE TABLE a (id int);");
+  const Checked before = check({"m"}, {m_folder.path()});
+  ASSERT_EQ(before.outcome.exit_code, 1);
+  m_folder.write("run.json", before.record.dump());
+  const Outcome written = run({"baseline", "run.json", "--reason", "it is \"old\"", "--until", "2999-12-31"});
+  ASSERT_EQ(written.exit_code, 0) << written.said();
+  EXPECT_THAT(written.output,
+              HasSubstr(R"({rule: down-missing, migration: "1", reason: "it is \"old\"", until: 2999-12-31})"));
+  m_folder.write("baseline.yaml", written.output);
+
+  const Checked after = check({"m", "--baseline", "baseline.yaml"}, {m_folder.path()});
+  EXPECT_EQ(after.outcome.exit_code, 0) << after.outcome.said();
+  EXPECT_EQ(after.finding("down-missing").at("reason"), "it is \"old\"");
+
+  write("2_b", "CREATE TABLE b (id int);");
+  EXPECT_EQ(check({"m", "--baseline", "baseline.yaml"}, {m_folder.path()}).outcome.exit_code, 1);
+  m_folder.write("m/1_a.down.sql", "DROP TABLE a;");
+  const Checked mended = check({"m", "--baseline", "baseline.yaml", "--only", "1"}, {m_folder.path()});
+  EXPECT_THAT(mended.run().at("stale").dump(), HasSubstr("down-missing"));
+
+  m_folder.write("wrong.yaml", "allow:\n  - {rule: down-mising, reason: x}\n");
+  const Outcome wrong = run({"check", "m", "--baseline", "wrong.yaml"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.errors, HasSubstr("wrong.yaml:2:12: error: rule 'down-mising': not known"));
+  EXPECT_EQ(run({"baseline"}).exit_code, 2);
+  EXPECT_EQ(run({"baseline", "run.json", "--until", "tomorrow"}).exit_code, 2);
+}
+
 TEST_F(Commands, without_a_command_it_says_how_and_exits_2) {
   const Outcome outcome = run({});
   EXPECT_EQ(outcome.exit_code, 2);

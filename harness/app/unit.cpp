@@ -44,7 +44,9 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
     break;
   }
   for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + quoted(fixture);
-  for (const char* option : {"format", "engine", "transaction", "pg-bin"}) {
+  const auto& seed = context.options.values["seed-rows"];
+  if (!seed.defaulted()) command += fmt::format(" --seed-rows {}", seed.as<int>());
+  for (const char* option : {"format", "engine", "transaction", "depth", "pg-bin"}) {
     if (context.options.has(option))
       command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
   }

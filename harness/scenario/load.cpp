@@ -30,6 +30,7 @@ class Loader {
   Loader(std::string path, Texts rules) : m_rules(std::move(rules)) { m_scenario.file = std::move(path); }
 
   Result<Scenario> load(const Value& root);
+  Result<std::vector<Allow>> load_baseline(const Value& root);
 
  private:
   void load_engine(const Value& value);
@@ -102,6 +103,13 @@ Result<Scenario> Loader::load(const Value& root) {
   if (const Value* value = fields.find("gate")) m_scenario.gate = level(*value, key_named("gate"));
   if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
   return std::move(m_scenario);
+}
+
+Result<std::vector<Allow>> Loader::load_baseline(const Value& root) {
+  const Fields fields(m_problems, root, "a baseline", {"allow"});
+  if (fields.required("allow") != nullptr) each(fields, "allow", &Loader::load_allow);
+  if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
+  return std::move(m_scenario.allow);
 }
 
 void Loader::each(const Fields& fields, const std::string& key, void (Loader::*load_one)(const Value&)) {
@@ -256,12 +264,13 @@ void Loader::load_fixture(const Value& value) {
 void Loader::load_migrations(const Value& value) {
   const Value* written = &value;
   if (value.kind == Value::Kind::map) {
-    const Fields fields(
-        m_problems, value, "migrations",
-        {"path", "format", "transaction", "tool", "since", "last", "only", "since_ref", "since_folder"});
+    const Fields fields(m_problems, value, "migrations",
+                        {"path", "format", "transaction", "tool", "claims_rerunnable", "since", "last",
+                         "only", "since_ref", "since_folder"});
     written = fields.required("path");
     m_scenario.format = fields.text("format");
     m_scenario.transaction = fields.text("transaction");
+    m_scenario.claims_rerunnable = fields.flag("claims_rerunnable").value_or(false);
     if (const Value* tool = fields.find("tool")) load_tool(*tool);
     load_selection(fields);
     if (!written) return;
@@ -628,6 +637,12 @@ Result<Scenario> load(const std::string& path, const std::vector<std::string>& r
   const Result<Value> root = read_yaml(path);
   if (!root) return failed(root);
   return Loader(path, rules).load(*root);
+}
+
+Result<std::vector<Allow>> load_baseline(const std::string& path, const std::vector<std::string>& rules) {
+  const Result<Value> root = read_yaml(path);
+  if (!root) return failed(root);
+  return Loader(path, rules).load_baseline(*root);
 }
 
 Scenario for_directory(const std::string& path) {

@@ -13,6 +13,9 @@ namespace lockkeeper::scenario {
 /// line and column.
 Result<Scenario> load(const std::string& path, const std::vector<std::string>& rules);
 
+/// The allow list of a file that holds nothing else (lockkeeper baseline writes one), as strictly.
+Result<std::vector<Allow>> load_baseline(const std::string& path, const std::vector<std::string>& rules);
+
 /// A scenario for a folder of migrations and nothing else.
 Scenario for_directory(const std::string& path);
 

@@ -147,7 +147,8 @@ struct Scenario {
   std::string migrations_path;
   std::string format;  ///< empty: detected
   Tool tool;
-  std::string transaction;  ///< the shape that sides are sent in; empty: the tool's own
+  bool claims_rerunnable = false;  ///< of the migrations on trial: a second run after success changes nothing
+  std::string transaction;         ///< the shape that sides are sent in; empty: the tool's own
   Selection selection;
   std::vector<std::string> writes;  ///< what the new release writes: one statement each
   std::vector<Invariant> invariants;
