@@ -216,14 +216,24 @@ TEST_F(MadeRows, a_history_without_a_fixture_meets_rows_that_obey_its_types_and_
       parents, kind kind NOT NULL, amount positive NOT NULL, doc jsonb NOT NULL, tags text[] NOT NULL, span
       int4range NOT NULL, addr inet NOT NULL, twice int GENERATED ALWAYS AS (amount * 2) STORED);
     CREATE INDEX ON children (parent_id);
+    CREATE DOMAIN email AS text CHECK (VALUE ~ '^[^@]+@[^@]+[.][a-z]+$');
+    CREATE TABLE "T'a""b" ("i d" serial PRIMARY KEY, mail email NOT NULL, code text NOT NULL CHECK (length(code) = 5),
+      part numeric NOT NULL CHECK (part > 0.25 AND part < 0.75), tags text[] NOT NULL CHECK (cardinality(tags) > 0),
+      letter "char" NOT NULL, hours timetz NOT NULL, place point NOT NULL, bits bit(3) NOT NULL);
+    CREATE TABLE parted (id int, day date NOT NULL, kind text NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+    CREATE TABLE parted_z PARTITION OF parted FOR VALUES IN ('zebra');
+    CREATE UNIQUE INDEX ON parents (lower(state), code);
     CREATE TABLE pairs (a uuid REFERENCES parents, b uuid REFERENCES parents, PRIMARY KEY (a, b));
     CREATE INDEX ON pairs (b);)",
-        "DROP TABLE pairs, children, parents; DROP TYPE kind; DROP DOMAIN positive;");
+        "DROP TABLE pairs, children, parents, parted, \"T'a\"\"b\"; DROP TYPE kind; DROP DOMAIN positive, "
+        "email;");
   write("2_count", R"(
     DO $$ BEGIN
       ASSERT (SELECT count(*) FROM parents) = 5, 'parents';
       ASSERT (SELECT count(*) FROM children) = 5, 'children';
       ASSERT (SELECT count(*) FROM pairs) > 0, 'pairs';
+      ASSERT (SELECT count(*) FROM "T'a""b") = 5, 'quotes';
+      ASSERT (SELECT count(*) FROM parted) >= 5, 'parted';
     END $$;
     ALTER TABLE children ADD COLUMN note text;)",
         "ALTER TABLE children DROP COLUMN note;");

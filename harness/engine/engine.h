@@ -83,7 +83,7 @@ struct WriteWish {
     value,                ///< in a new column
     null,                 ///< in a column that has become nullable
     longer,               ///< than the column's type before, which is `detail`
-    label,                ///< of an enumeration, newly added: `detail`; `table` is the type
+    label,                ///< of an enumeration, newly added: `detail`, as a literal; `table` is the type
     against_check,        ///< that is gone; `detail` is its definition
     against_unique,       ///< a second row with the same values
     against_foreign_key,  ///< a value that refers to no row

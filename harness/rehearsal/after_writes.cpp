@@ -102,15 +102,28 @@ void wish_of_column(const ObjectDifference& object, std::vector<WriteWish>& wish
   if (type != nullptr) wishes.push_back({Kind::longer, object.parent, {name_in(object)}, type->before});
 }
 
+/// The literals of a list, as SQL writes them: 'a', 'it''s', E'b\\s'.
+std::vector<std::string> literals_of(const std::string& list) {
+  std::vector<std::string> literals(1);
+  bool inside = false;
+  for (const char c : list) {
+    if (c == '\'') inside = !inside;
+    if (c == ',' && !inside)
+      literals.emplace_back();
+    else
+      literals.back() += c;
+  }
+  for (std::string& literal : literals) literal = trimmed(literal);
+  return literals;
+}
+
 void wish_of_labels(const ObjectDifference& object, std::vector<WriteWish>& wishes) {
   const auto* labels = attribute(object, "labels");
   if (labels == nullptr) return;
-  const auto before = split(labels->before, ',');
-  for (const std::string& after : split(labels->after, ',')) {
-    const auto same = [&](const std::string& known) { return trimmed(known) == trimmed(after); };
-    const std::string label = trimmed(after);
-    if (std::any_of(before.begin(), before.end(), same) || label.size() < 2) continue;
-    wishes.push_back({Kind::label, object.identity, {}, label.substr(1, label.size() - 2)});
+  const auto before = literals_of(labels->before);
+  for (const std::string& label : literals_of(labels->after)) {
+    if (!label.empty() && std::find(before.begin(), before.end(), label) == before.end())
+      wishes.push_back({Kind::label, object.identity, {}, label});
   }
 }
 

@@ -207,7 +207,7 @@ Result<RowMade> Attempts::make(const WriteWish& wish, Written& written) {
       if (tables->empty()) return refused("no column is of this type");
       row.table = written.record.table = (*tables)[0][0].value_or("");
       written.column = (*tables)[0][1].value_or("");
-      row.values[written.column] = quoted(wish.detail);
+      row.values[written.column] = wish.detail;
       break;
     }
     case Kind::against_check: {
@@ -265,7 +265,7 @@ std::string title_of(const WriteWish& wish, const Written& written) {
     case Kind::longer:
       return fmt::format("a row with a value in {} that {} does not take", columns, wish.detail);
     case Kind::label:
-      return fmt::format("a row with '{}' in {}", wish.detail, written.column);
+      return fmt::format("a row with {} in {}", wish.detail, written.column);
     case Kind::against_check:
       return fmt::format("a row that {} would refuse", abridged(wish.detail, 80));
     case Kind::against_unique:

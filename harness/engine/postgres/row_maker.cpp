@@ -21,8 +21,8 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 }
 
 std::vector<std::string> names_in(const std::optional<std::string>& list) {
-  // Lists come with a line for each name, which no quoted name of ours holds.
-  return list && !list->empty() ? split(*list, '\n') : std::vector<std::string>();
+  // No name of ours holds the character that is put between them.
+  return list && !list->empty() ? split(*list, '\x01') : std::vector<std::string>();
 }
 
 std::string text_or_empty(const std::optional<std::string>& text) {
@@ -95,9 +95,15 @@ Result<void> RowMaker::read_columns(const std::string& table, Table& result) {
       "pg_constraint k WHERE (k.conrelid = a.attrelid AND k.contype = 'c' AND a.attnum = ANY (k.conkey)) OR "
       "(k.contypid = a.atttypid AND k.contypid <> 0)), pg_get_expr(d.adbin, d.adrelid) ~ "
       "'[(]|CURRENT_|LOCALTIME' AND "
-      "pg_get_expr(d.adbin, d.adrelid) !~ '^nextval[(]' "
+      "pg_get_expr(d.adbin, d.adrelid) !~ '^nextval[(]', t.typtype = 'd', (SELECT string_agg(pg_get_expr("
+      "c.relpartbound, c.oid), ' ') FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN "
+      "pg_partitioned_table p ON p.partrelid = i.inhparent JOIN pg_attribute k ON k.attrelid = p.partrelid "
+      "AND "
+      "k.attname = a.attname AND k.attnum = ANY (p.partattrs) WHERE a.attrelid IN (i.inhrelid, i.inhparent)) "
       "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
-      "JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END "
+      "LEFT JOIN pg_type u ON t.typtype = 'd' AND u.oid = t.typbasetype "
+      "JOIN pg_type b ON b.oid = CASE WHEN u.typtype = 'd' THEN u.typbasetype ELSE coalesce(u.oid, t.oid) "
+      "END "
       "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
       "WHERE a.attrelid = {}::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
       quoted(table)));
@@ -115,6 +121,8 @@ Result<void> RowMaker::read_columns(const std::string& table, Table& result) {
     column.label = text_or_empty(row[8]);
     column.candidates = literals_in(text_or_empty(row[9]));
     column.wavers = row[10] == "t";
+    column.is_domain = row[11] == "t";
+    if (row[12]) column.candidates = literals_in(*row[12]);
     result.columns.push_back(std::move(column));
   }
   return {};
@@ -123,7 +131,8 @@ Result<void> RowMaker::read_columns(const std::string& table, Table& result) {
 Result<void> RowMaker::read_keys(const std::string& table, Table& result) {
   // Of an expression's columns pg_depend tells; a constraint's index has its plain ones in indkey.
   const auto unique = m_session.rows(fmt::format(
-      "SELECT (SELECT string_agg(quote_ident(a.attname), E'\\n' ORDER BY a.attnum) FROM pg_attribute a WHERE "
+      "SELECT (SELECT string_agg(quote_ident(a.attname), E'\\x01' ORDER BY a.attnum) FROM pg_attribute a "
+      "WHERE "
       "a.attrelid = i.indrelid AND (a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) OR a.attnum IN (SELECT "
       "d.refobjsubid FROM pg_depend d WHERE i.indexprs IS NOT NULL AND d.classid = 'pg_class'::regclass AND "
       "d.objid = i.indexrelid AND d.refobjid = i.indrelid))), i.indisprimary OR (i.indexprs IS NULL AND "
@@ -136,10 +145,10 @@ Result<void> RowMaker::read_keys(const std::string& table, Table& result) {
     result.unique.push_back(names_in(row[0]));
   }
   const auto foreign = m_session.rows(fmt::format(
-      "SELECT (SELECT string_agg(quote_ident(a.attname), E'\\n' ORDER BY k.n) FROM unnest(c.conkey) WITH "
+      "SELECT (SELECT string_agg(quote_ident(a.attname), E'\\x01' ORDER BY k.n) FROM unnest(c.conkey) WITH "
       "ORDINALITY k(attnum, n) JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum), "
       "quote_ident(n.nspname) || '.' || quote_ident(r.relname), (SELECT string_agg(quote_ident(a.attname), "
-      "E'\\n' ORDER BY k.n) FROM unnest(c.confkey) WITH ORDINALITY k(attnum, n) JOIN pg_attribute a ON "
+      "E'\\x01' ORDER BY k.n) FROM unnest(c.confkey) WITH ORDINALITY k(attnum, n) JOIN pg_attribute a ON "
       "a.attrelid = c.confrelid AND a.attnum = k.attnum) FROM pg_constraint c JOIN pg_class r ON r.oid = "
       "c.confrelid JOIN pg_namespace n ON n.oid = r.relnamespace WHERE c.conrelid = {}::regclass AND "
       "c.contype "
@@ -168,7 +177,20 @@ Result<void> RowMaker::sift(const std::string& table, Table& result) {
   for (const auto& row : *checks) by_column[text_or_empty(row[0])].push_back(text_or_empty(row[1]));
   for (Column& column : result.columns) {
     const auto own = by_column.find(column.name);
-    if (own == by_column.end()) continue;
+    if (own == by_column.end() && !column.is_domain) continue;
+    const std::string condition = own == by_column.end() ? "true" : join(own->second, ") AND (");
+    if (column.category == 'S') {
+      // length(code) = 5
+      for (const std::string& number : std::vector<std::string>(column.candidates)) {
+        const int length = number.size() < 4 ? std::atoi(number.c_str()) : 0;
+        if (length > 0) column.candidates.emplace_back(static_cast<std::size_t>(length), 'a');
+        if (length > 0) column.candidates.emplace_back(static_cast<std::size_t>(length), '1');
+      }
+    } else if (column.category == 'N') {
+      column.candidates.emplace_back("0.5");
+    } else if (column.category == 'A') {
+      for (const char* array : {"{}", "{1}", "{a}", "{1,1}", "{a,a}"}) column.candidates.emplace_back(array);
+    }
     Column unknown = column;
     unknown.candidates.clear();
     for (int attempt = 0; attempt < k_attempts; ++attempt) {
@@ -184,9 +206,8 @@ Result<void> RowMaker::sift(const std::string& table, Table& result) {
     }
     std::vector<std::string> passing;
     for (const std::string& candidate : column.candidates) {
-      const auto passes =
-          m_session.ask(fmt::format("SELECT 1 FROM (SELECT ({}::{}) AS {}) v WHERE ({})", quoted(candidate),
-                                    column.type, column.name, join(own->second, ") AND (")));
+      const auto passes = m_session.ask(fmt::format("SELECT 1 FROM (SELECT ({}::{}) AS {}) v WHERE ({})",
+                                                    quoted(candidate), column.type, column.name, condition));
       if (!passes) return failed(passes);
       if (!passes->sqlstate.empty()) {
         if (const auto undone = m_session.rows("ROLLBACK TO SAVEPOINT lockkeeper_row"); !undone)
@@ -256,6 +277,10 @@ std::string RowMaker::invented(const Column& column, int attempt) {
       break;
   }
   if (column.base == "uuid") return "md5('lockkeeper')::uuid";
+  if (column.base == "char") return cast("a");
+  if (column.base == "pg_lsn") return cast("0/1");
+  if (column.base == "jsonpath") return cast("$");
+  if (column.base == "macaddr8") return cast("08:00:2b:01:02:03:04:05");
   if (column.base == "bytea") return "'\\x6c'::bytea";
   if (column.base == "json" || column.base == "jsonb") return cast(pick({"{}", "[]", "\"x\"", "1"}));
   if (column.base == "xml") return cast("<a/>");
@@ -455,11 +480,13 @@ Result<RowMade> RowMaker::make(const RowWish& wish, int depth) {
       ++m_made;
       return made;
     }
-    // No row at all: there is none to model it on at that place, or a trigger keeps it out.
-    if (!answered->sqlstate.empty())
-      made.refusal = fmt::format("{} (SQLSTATE {})", answered->message, answered->sqlstate);
-    else if (made.refusal.empty())
-      made.refusal = "a trigger or a rule keeps the row out";
+    // What is told is what the first attempt met, which was the fullest; no row at all: there is none to
+    // model it on at that place, or a trigger keeps it out.
+    if (made.refusal.empty()) {
+      made.refusal = answered->sqlstate.empty()
+                         ? "a trigger or a rule keeps the row out"
+                         : fmt::format("{} (SQLSTATE {})", answered->message, answered->sqlstate);
+    }
     if (const auto undone =
             m_session.rows("ROLLBACK TO SAVEPOINT lockkeeper_row; RELEASE SAVEPOINT lockkeeper_row");
         !undone)

@@ -58,7 +58,8 @@ class RowMaker {
     bool required = false;  ///< NOT NULL, its own or its domain's
     bool always = false;    ///< GENERATED ALWAYS: identity or stored
     bool has_default = false;
-    bool wavers = false;                  ///< its default depends on time or chance
+    bool wavers = false;  ///< its default depends on time or chance
+    bool is_domain = false;
     int limit = 0;                        ///< characters that it takes; 0: any number
     std::string label;                    ///< the first of an enum's
     std::vector<std::string> candidates;  ///< texts that its checks name
