@@ -15,12 +15,12 @@
 #include "app/reporting.h"
 #include "app/target.h"
 #include "app/unit.h"
-#include "check/rule.h"
-#include "scenario/load.h"
 #include "base/interrupt.h"
 #include "base/run_directory.h"
 #include "base/text.h"
+#include "check/rule.h"
 #include "record/names.h"
+#include "scenario/load.h"
 
 namespace lockkeeper::app {
 
@@ -43,8 +43,8 @@ po::options_description check_options() {
       "depth", po::value<std::string>()->value_name("DEPTH"),
       "quick: forward, back, forward again; standard (default): each up is also stopped in its middle, and "
       "each down tried behind what the new "
-      "release may have written by then; full: each up also waits behind an open transaction")(
-      "keep", "stop at the first failure, leave its database running and print how to connect")(
+      "release may have written by then; full: each up also waits behind an open transaction, and meets "
+      "traffic")("keep", "stop at the first failure, leave its database running and print how to connect")(
       "baseline", po::value<std::string>()->value_name("FILE"),
       "findings that the history had before, let through: see lockkeeper baseline")(
       "gate", po::value<std::string>()->value_name("LEVEL"),

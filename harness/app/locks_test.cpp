@@ -364,6 +364,44 @@ TEST_F(LocksOf, a_fixture_with_few_rows_is_no_measure) {
   EXPECT_THAT(finding.at("evidence").dump(), HasSubstr("10 rows here are too few to go by"));
 }
 
+TEST_F(LocksOf, others_who_read_and_write_meanwhile_are_timed_and_told_whom_they_stood_behind) {
+  const Checked result = checked("ALTER TABLE orders ADD COLUMN x int;\nSELECT pg_sleep(0.6);", "");
+  EXPECT_TRUE(result.run().at("migrations")[0].at("traffic").is_null());  // quick
+  m_folder.write("s.yaml", "scenario: s\nfixture: [fixture.sql]\nmigrations: m\ndepth: full\n");
+  const Checked full = check({"s.yaml"}, {m_folder.path()});
+  const auto read = full.finding("blocks-reads");
+  const auto write = full.finding("blocks-writes");
+  ASSERT_FALSE(read.is_null()) << full.outcome.said();
+  ASSERT_FALSE(write.is_null()) << full.outcome.said();
+  EXPECT_THAT(read.at("message").get<std::string>(),
+              HasSubstr("while up ran, a read of public.orders waited"));
+  EXPECT_THAT(write.at("message").get<std::string>(), HasSubstr("behind AccessExclusiveLock"));
+  EXPECT_EQ(read.at("location").at("file"), "m/1_x.up.sql");
+}
+
+TEST_F(LocksOf, a_writer_waits_for_rows_that_are_changed_in_one_long_transaction) {
+  checked("UPDATE orders SET a = a + 1;\nSELECT pg_sleep(0.6);");
+  m_folder.write("s.yaml", "scenario: s\nfixture: [fixture.sql]\nmigrations: m\ndepth: full\n");
+  const Checked full = check({"s.yaml"}, {m_folder.path()});
+  ASSERT_FALSE(full.finding("blocks-writes").is_null()) << full.outcome.said();
+  EXPECT_THAT(full.finding("blocks-writes").at("message").get<std::string>(), HasSubstr("behind a row lock"));
+  EXPECT_TRUE(full.finding("blocks-reads").is_null()) << full.outcome.said();
+}
+
+TEST_F(LocksOf, behind_an_open_transaction_everybody_queues_unless_up_lets_go) {
+  checked("ALTER TABLE orders ADD COLUMN x int;");
+  m_folder.write("s.yaml", "scenario: s\nfixture: [fixture.sql]\nmigrations: m\ndepth: full\n");
+  const auto finding = check({"s.yaml"}, {m_folder.path()}).finding("lock-queue");
+  ASSERT_FALSE(finding.is_null());
+  EXPECT_EQ(finding.at("location").at("line"), 1);
+  m_folder.write("m/1_x.up.sql", "SET LOCAL lock_timeout = '20ms'; ALTER TABLE orders ADD COLUMN x int;");
+  const Checked patient = check({"s.yaml"}, {m_folder.path()});
+  const auto& queue = patient.run().at("migrations")[0].at("queue");
+  EXPECT_EQ(queue.at("error").at("sqlstate"), "55P03") << queue;
+  EXPECT_TRUE(queue.at("retry_error").is_null());
+  EXPECT_EQ(queue.at("mode"), "AccessExclusiveLock");
+}
+
 TEST_F(LocksOf, bad_numbers_of_production_are_refused) {
   const Checked result = checked("SELECT 1;", "production: {rows: {orders: many}}\n");
   EXPECT_EQ(result.outcome.exit_code, 2);

@@ -471,6 +471,32 @@ void report_file_locks(const record::Run& run, const scenario::Scenario& scenari
   }
 }
 
+void report_traffic(const record::Run& run, const scenario::Scenario& scenario, const Rule& rule, Stops whom,
+                    std::vector<record::Finding>& findings) {
+  for (const record::MigrationRecord& migration : run.migrations) {
+    if (!migration.traffic) continue;
+    const record::ProbeWait* longest = nullptr;
+    std::int64_t too_long = 0;
+    for (const record::ProbeWait& wait : migration.traffic->waits) {
+      if (wait.writes != (whom == Stops::writers) || wait.waited <= scenario.longest_wait) continue;
+      ++too_long;
+      if (longest == nullptr || longest->waited < wait.waited) longest = &wait;
+    }
+    if (longest == nullptr) continue;
+    record::Finding finding = finding_of(
+        rule, migration, record::Side::up,
+        fmt::format("while up ran, a {} of {} waited {} (at most {} are allowed){}",
+                    longest->writes ? "write" : "read", longest->table, human(longest->waited),
+                    human(scenario.longest_wait), longest->mode.empty() ? "" : ", behind " + longest->mode));
+    finding.statement = abridged(longest->statement, 120);
+    if (longest->location) finding.location = longest->location;
+    finding.evidence.push_back(
+        fmt::format("{} of {} probes waited longer; before up began the longest took {}", too_long,
+                    migration.traffic->probes, human(migration.traffic->longest_before)));
+    findings.push_back(std::move(finding));
+  }
+}
+
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t k_most = 3;
   std::vector<std::string> shown(names.begin(),

@@ -77,6 +77,10 @@ void report_stalls(const record::Run& run, const scenario::Scenario& scenario, c
 void report_file_locks(const record::Run& run, const scenario::Scenario& scenario, const Rule& rule,
                        Stops whom, std::vector<record::Finding>& findings);
 
+/// Those about probes that waited longer than is allowed: the longest of each migration.
+void report_traffic(const record::Run& run, const scenario::Scenario& scenario, const Rule& rule, Stops whom,
+                    std::vector<record::Finding>& findings);
+
 /// "public.orders, public.users and 3 more"
 std::string some_of(const std::vector<std::string>& names);
 

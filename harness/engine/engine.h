@@ -185,12 +185,19 @@ class Instance {
     return std::optional<std::vector<record::Write>>();
   }
 
-  /// Runs the side while another transaction, which has read these tables, stays open for a while; how long
-  /// an ordinary read stood behind it. None where this engine has no such queue.
-  virtual Result<std::optional<record::QueueWait>> queue_behind_reader(const SideRequest&,
-                                                                       const std::vector<std::string>&,
-                                                                       std::chrono::milliseconds) {
+  /// What runs a side on this instance.
+  using Drive = std::function<Result<SideOutcome>()>;
+  /// Runs a side while another transaction, which has read these tables, stays open for a while; how long an
+  /// ordinary read stood behind it. None where this engine has no such queue.
+  virtual Result<std::optional<record::QueueWait>> queue_behind_reader(const std::vector<std::string>&,
+                                                                       std::chrono::milliseconds,
+                                                                       const Drive&) {
     return std::optional<record::QueueWait>();
+  }
+  /// Runs a side while others read these tables and write to them. None where this engine has none.
+  virtual Result<std::optional<record::Traffic>> run_in_traffic(const std::vector<std::string>&,
+                                                                const Drive&) {
+    return std::optional<record::Traffic>();
   }
 
   /// Evaluates one expectation against the catalog or by trial: held, what was found, SQLSTATE.

@@ -235,6 +235,25 @@ void fields(Archive& archive, Of<Archive, QueueWait>& queue) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, ProbeWait>& wait) {
+  archive("table", wait.table);
+  archive("writes", wait.writes);
+  archive("at_us", wait.at);
+  archive("waited_us", wait.waited);
+  archive("statement", wait.statement);
+  archive("mode", wait.mode);
+  archive("location", wait.location);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Traffic>& traffic) {
+  archive("duration_us", traffic.duration);
+  archive("probes", traffic.probes);
+  archive("longest_before_us", traffic.longest_before);
+  archive("waits", traffic.waits);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, StageSkipped>& skipped) {
   archive("stage", skipped.stage);
   archive("reason", skipped.reason);
@@ -278,6 +297,7 @@ void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
   archive("interruptions", migration.interruptions);
   archive("writes", migration.writes);
   archive("queue", migration.queue);
+  archive("traffic", migration.traffic);
   archive("claims_rerunnable", migration.claims_rerunnable);
   archive("change_class", migration.change_class);
   archive("change_reasons", migration.change_reasons);

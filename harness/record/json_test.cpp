@@ -227,7 +227,7 @@ TEST(RecordNames, every_enumeration_has_words_both_ways) {
   expect_names_round_trip<DataChange>(3);
   expect_names_round_trip<SchemaFactKind>(5);
   expect_names_round_trip<HistoryFactKind>(6);
-  expect_names_round_trip<Stage>(8);
+  expect_names_round_trip<Stage>(9);
   expect_names_round_trip<StopKind>(3);
   expect_names_round_trip<Depth>(3);
   expect_names_round_trip<Moment>(4);

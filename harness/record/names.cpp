@@ -68,8 +68,8 @@ struct Words<ChangeClass> {
 
 template <>
 struct Words<Stage> {
-  static constexpr std::array<std::string_view, 8> k_words{"forward",     "back",  "again", "after_writes",
-                                                           "interrupted", "queue", "chain", "queries"};
+  static constexpr std::array<std::string_view, 9> k_words{
+      "forward", "back", "again", "after_writes", "interrupted", "queue", "traffic", "chain", "queries"};
 };
 
 template <>

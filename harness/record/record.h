@@ -220,7 +220,7 @@ struct Declaration {
   Location location;
 };
 
-enum class Stage { forward, back, again, after_writes, interrupted, queue, chain, queries };
+enum class Stage { forward, back, again, after_writes, interrupted, queue, traffic, chain, queries };
 
 /// How much care a change wants, by what it was seen to change.
 enum class ChangeClass { none, safe, risky, high_risk };
@@ -291,6 +291,26 @@ struct QueueWait {
   std::optional<SqlError> retry_error;
 };
 
+/// One read or write of somebody else's while up ran, and what it stood behind.
+struct ProbeWait {
+  std::string table;
+  bool writes = false;
+  Microseconds at{0};  ///< since up began; before it where it was under way then
+  Microseconds waited{0};
+  std::string statement;  ///< of up, that it stood behind; empty where it took no time worth asking
+  std::string mode;       ///< of the locks that stopped it
+  std::optional<Location> location;  ///< of that statement
+};
+
+/// Up, run while others go on using tables that were there before: one reader and one writer, 200 probes a
+/// second.
+struct Traffic {
+  Microseconds duration{0};        ///< of up in that traffic
+  std::int64_t probes = 0;         ///< that were under way or began while it ran
+  Microseconds longest_before{0};  ///< that a probe took before up began
+  std::vector<ProbeWait> waits;    ///< in the order of their beginnings; the longest 500
+};
+
 struct StageSkipped {
   Stage stage = Stage::back;
   std::string reason;
@@ -328,6 +348,7 @@ struct MigrationRecord {
   std::vector<Interruption> interruptions;
   std::vector<Write> writes;
   std::optional<QueueWait> queue;
+  std::optional<Traffic> traffic;
   bool claims_rerunnable = false;  ///< its authors say that a second run changes nothing
 };
 

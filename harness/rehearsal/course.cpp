@@ -209,6 +209,7 @@ Result<bool> Course::pass(std::size_t index) {
   if (const auto interrupted = interrupt(passage); !interrupted) return failed(interrupted);
   if (const auto written = write_and_go_back(passage); !written) return failed(written);
   if (const auto queued = queue(passage); !queued) return failed(queued);
+  if (const auto met = meet_traffic(passage); !met) return failed(met);
   m_state = std::move(passage.after);
   if (passage.astray) {
     if (const auto returned = return_to(index + 1); !returned) return failed(returned);

@@ -84,6 +84,7 @@ class Course {
   Result<void> write_and_go_back(Passage& passage);
   Result<void> seed();
   Result<void> queue(Passage& passage);
+  Result<void> meet_traffic(Passage& passage);
 
   Result<void> interrupt(Passage& passage);
   Result<bool> stop_by(Passage& passage, const engine::Stop& stop, const record::StatementRecord* before,

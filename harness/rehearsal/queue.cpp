@@ -31,24 +31,15 @@ Result<void> Course::queue(Passage& passage) {
   auto& record = *passage.record;
   if (m_options.depth != record::Depth::full || m_options.keep == Keep::yes) return {};
   const auto skip = [&](const char* reason) { record.skipped.push_back({record::Stage::queue, reason}); };
-  if (passage.migration->command) {
-    skip("a program outside runs it");
-    return {};
-  }
   const auto tables = tables_locked(*record.forward);
   if (tables.empty()) return {};
-  const auto script = passage.migration->up();
-  if (!script) return failed(script);
   const auto instance = m_ground.at(passage.index);
   if (!instance) return failed(instance);
   const auto before = (*instance)->read_state(&passage.before, everything());
   if (!before) return failed(before);
-  engine::SideRequest request;
-  request.script = &*script;
-  request.bookkeeping = passage.migration->note_of(Side::up);
-  request.statement_timeout = m_options.statement_timeout;
-  auto waited =
-      (*instance)->queue_behind_reader(request, tables, k_times_the_limit * m_scenario.longest_wait);
+  auto waited = (*instance)->queue_behind_reader(tables, k_times_the_limit * m_scenario.longest_wait, [&] {
+    return run(**instance, *passage.migration, Side::up, Observe::yes);
+  });
   if (!waited) return failed(waited);
   if (!*waited) {
     skip("not done on this engine");

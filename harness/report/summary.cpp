@@ -157,6 +157,8 @@ std::string_view word_of(Stage stage) {
       return "interrupted";
     case Stage::queue:
       return "queue";
+    case Stage::traffic:
+      return "traffic";
     case Stage::chain:
       return "chain";
     case Stage::queries:

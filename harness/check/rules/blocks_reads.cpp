@@ -8,6 +8,7 @@ namespace {
 void find_blocks_reads(const record::Run& run, const scenario::Scenario& scenario,
                        std::vector<record::Finding>& findings) {
   report_stalls(run, scenario, k_blocks_reads, Stops::everybody, findings);
+  report_traffic(run, scenario, k_blocks_reads, Stops::everybody, findings);
   report_file_locks(run, scenario, k_blocks_reads, Stops::everybody, findings);
 }
 

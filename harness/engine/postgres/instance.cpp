@@ -13,6 +13,7 @@
 #include "engine/postgres/lock_queue.h"
 #include "engine/postgres/row_maker.h"
 #include "engine/postgres/tool_runner.h"
+#include "engine/postgres/traffic.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -98,11 +99,17 @@ Result<std::vector<record::SchemaFact>> DatabaseInstance::violated_constraints(c
 }
 
 Result<std::optional<record::QueueWait>> DatabaseInstance::queue_behind_reader(
-    const SideRequest& request, const std::vector<std::string>& tables, std::chrono::milliseconds open) {
-  auto waited =
-      postgres::queue_behind_reader(m_connection, tables, open, [&] { return m_side_runner.run(request); });
+    const std::vector<std::string>& tables, std::chrono::milliseconds open, const Drive& drive) {
+  auto waited = postgres::queue_behind_reader(m_connection, tables, open, drive);
   if (!waited) return failed(waited);
   return std::optional(std::move(*waited));
+}
+
+Result<std::optional<record::Traffic>> DatabaseInstance::run_in_traffic(
+    const std::vector<std::string>& tables, const Drive& drive) {
+  auto traffic = postgres::run_in_traffic(m_connection, tables, drive);
+  if (!traffic) return failed(traffic);
+  return std::optional(std::move(*traffic));
 }
 
 Result<std::optional<Filled>> DatabaseInstance::fill(const std::vector<std::string>& tables, int rows) {

@@ -37,9 +37,11 @@ class DatabaseInstance : public Instance {
   using Instance::violated_constraints;
   Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched,
                                                                const Step& step) override;
-  Result<std::optional<record::QueueWait>> queue_behind_reader(const SideRequest& request,
-                                                               const std::vector<std::string>& tables,
-                                                               std::chrono::milliseconds open) override;
+  Result<std::optional<record::QueueWait>> queue_behind_reader(const std::vector<std::string>& tables,
+                                                               std::chrono::milliseconds open,
+                                                               const Drive& drive) override;
+  Result<std::optional<record::Traffic>> run_in_traffic(const std::vector<std::string>& tables,
+                                                        const Drive& drive) override;
   Result<std::optional<Filled>> fill(const std::vector<std::string>& tables, int rows) override;
   Result<std::optional<std::vector<record::Write>>> roll_back_later(const LaterRollback& request) override;
   Result<Answer> try_query(const QueryRequest& request) override;
