@@ -402,6 +402,12 @@ TEST_F(LocksOf, behind_an_open_transaction_everybody_queues_unless_up_lets_go) {
   EXPECT_EQ(queue.at("mode"), "AccessExclusiveLock");
 }
 
+TEST_F(LocksOf, what_was_given_for_the_options_of_a_run_stands_in_the_reproducing_command) {
+  checked("CREATE INDEX ON orders (a);");
+  const Checked result = check({"m", "--fixture", "fixture.sql", "--depth", "full"}, {m_folder.path()});
+  EXPECT_THAT(result.run().at("reproduce").get<std::string>(), HasSubstr("--depth full"));
+}
+
 TEST_F(LocksOf, bad_numbers_of_production_are_refused) {
   const Checked result = checked("SELECT 1;", "production: {rows: {orders: many}}\n");
   EXPECT_EQ(result.outcome.exit_code, 2);

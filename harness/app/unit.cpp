@@ -87,7 +87,10 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, 
   rehearsal::Options options;
   options.statement_timeout = std::chrono::seconds(context.options.values["timeout"].as<int>());
   const bool can_seed = history->dialect != sql::Dialect::sqlite;
-  options.seed_rows = can_seed ? context.options.values["seed-rows"].as<int>() : 0;
+  const auto& seed_rows = context.options.values["seed-rows"];
+  const int wanted =
+      seed_rows.defaulted() ? unit.scenario.seed_rows.value_or(seed_rows.as<int>()) : seed_rows.as<int>();
+  options.seed_rows = can_seed ? wanted : 0;
   options.depth = unit.scenario.depth.value_or(record::Depth::standard);
   options.keep = context.options.has("keep") ? rehearsal::Keep::yes : rehearsal::Keep::no;
   options.work_directory = directory->path();

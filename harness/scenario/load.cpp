@@ -81,7 +81,7 @@ Result<Scenario> Loader::load(const Value& root) {
   const Fields fields(m_problems, root, "a scenario",
                       {"scenario", "engine", "database", "scale", "init", "fixture", "migrations",
                        "invariants", "after_up", "queries", "allow", "expect_findings", "levels", "gate",
-                       "depth", "longest_wait_ms", "production", "writes"});
+                       "depth", "longest_wait_ms", "production", "writes", "seed_rows"});
   m_scenario.name = fields.required_text("scenario");
   if (const Value* value = fields.find("engine")) load_engine(*value);
   if (const Value* value = fields.find("database")) check_database(*value);
@@ -100,6 +100,10 @@ Result<Scenario> Loader::load(const Value& root) {
     m_scenario.longest_wait = std::chrono::milliseconds(*wait);
   if (const Value* value = fields.find("production")) load_production(*value);
   m_scenario.writes = fields.texts("writes");
+  if (const Value* value = fields.find("seed_rows")) {
+    const auto rows = amount(*value, "seed_rows");
+    if (rows) m_scenario.seed_rows = static_cast<int>(std::min(*rows, 1e6));
+  }
   if (const Value* value = fields.find("gate")) m_scenario.gate = level(*value, key_named("gate"));
   if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
   return std::move(m_scenario);

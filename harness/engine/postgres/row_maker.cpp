@@ -177,7 +177,8 @@ Result<void> RowMaker::sift(const std::string& table, Table& result) {
   for (const auto& row : *checks) by_column[text_or_empty(row[0])].push_back(text_or_empty(row[1]));
   for (Column& column : result.columns) {
     const auto own = by_column.find(column.name);
-    if (own == by_column.end() && !column.is_domain) continue;
+    // What a check over several columns names may be for another of them.
+    if (own == by_column.end() && !column.is_domain && column.candidates.empty()) continue;
     const std::string condition = own == by_column.end() ? "true" : join(own->second, ") AND (");
     if (column.category == 'S') {
       // length(code) = 5
