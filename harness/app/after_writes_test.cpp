@@ -187,6 +187,20 @@ TEST_F(AfterWrites, indexes_are_dropped_concurrently_outside_only) {
   EXPECT_EQ(only_write(checked()).at("lost"), "the column is gone, and the value in x");
 }
 
+TEST_F(AfterWrites, a_way_back_that_ends_all_other_sessions_ends_no_run) {
+  write(
+      "ALTER TABLE pets ALTER COLUMN owner_id DROP NOT NULL;",
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+      "pg_backend_pid() AND backend_type = 'client backend'; ALTER TABLE pets ALTER COLUMN owner_id SET NOT "
+      "NULL;");
+  m_folder.write("m/2_y.up.sql", "ALTER TABLE pets ADD COLUMN y int;");
+  m_folder.write("m/2_y.down.sql", "ALTER TABLE pets DROP COLUMN y;");
+  const Checked result = checked();
+  EXPECT_EQ(result.outcome.exit_code, 1) << result.outcome.said();
+  EXPECT_FALSE(result.finding("rollback-blocked").is_null());
+  EXPECT_FALSE(result.run().at("migrations").at(1).at("again").is_null());
+}
+
 TEST_F(AfterWrites, quick_writes_nothing) {
   write("ALTER TABLE pets ADD COLUMN colour text;", "ALTER TABLE pets DROP COLUMN colour;");
   EXPECT_THAT(checked("depth: quick\n").run().at("migrations")[0].at("writes"), IsEmpty());

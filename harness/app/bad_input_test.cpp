@@ -179,8 +179,10 @@ TEST_F(BadInput, names_with_spaces_quotes_unicode_and_dashes) {
   EXPECT_EQ(checked.run()["migrations"][1]["name"], "it's \"odd\" ü");
   EXPECT_EQ(checked.finding("down-fails")["location"]["file"],
             "./" + folder + "/0001_it's \"odd\" ü.down.sql");
-  EXPECT_THAT(checked.outcome.output,
-              HasSubstr("reproduce: lockkeeper check './-m '\\''x'\\'' \"y\" 名前' --only 0001 --keep"));
+  EXPECT_THAT(
+      checked.outcome.output,
+      HasSubstr(
+          "reproduce: lockkeeper check './-m '\\''x'\\'' \"y\" 名前' --only 0001 --seed-rows 0 --keep"));
   EXPECT_EQ(check({"./" + folder, "--only", "-3"}, here()).outcome.exit_code, 0);
 }
 

@@ -106,7 +106,8 @@ TEST_F(Check, a_finding_names_rule_level_side_and_place) {
   EXPECT_EQ(finding["location"], (json{{"file", "migrations/0001_t.down.sql"}, {"line", 2}, {"column", 1}}));
   EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("table \"u\" does not exist"));
   EXPECT_FALSE(finding["allowed"].is_string() || finding["allowed"] == true) << finding["allowed"];
-  EXPECT_THAT(checked.outcome.output, HasSubstr("reproduce: lockkeeper check migrations --only 0001 --keep"));
+  EXPECT_THAT(checked.outcome.output,
+              HasSubstr("reproduce: lockkeeper check migrations --only 0001 --seed-rows 0 --keep"));
 }
 
 TEST_F(Check, last_since_and_only_choose_the_trial) {

@@ -41,8 +41,9 @@ TEST_F(Commands, a_baseline_lets_through_what_was_there_and_holds_what_comes_to_
   m_folder.write("run.json", before.record.dump());
   const Outcome written = run({"baseline", "run.json", "--reason", "it is \"old\"", "--until", "2999-12-31"});
   ASSERT_EQ(written.exit_code, 0) << written.said();
-  EXPECT_THAT(written.output,
-              HasSubstr(R"({rule: down-missing, migration: "1", reason: "it is \"old\"", until: 2999-12-31})"));
+  EXPECT_THAT(
+      written.output,
+      HasSubstr(R"({rule: down-missing, migration: "1", reason: "it is \"old\"", until: 2999-12-31})"));
   m_folder.write("baseline.yaml", written.output);
 
   const Checked after = check({"m", "--baseline", "baseline.yaml"}, {m_folder.path()});

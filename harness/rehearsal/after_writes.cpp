@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "check/identity.h"
 #include "rehearsal/course.h"
@@ -182,13 +183,21 @@ Result<void> Course::write_and_go_back(Passage& passage) {
   }
   engine::Instance& instance = beside ? *m_beside : *m_instance;
   auto writes = instance.roll_back_later(request);
-  if (!writes) return failed(writes);
-  if (!*writes) {
+  if (writes && !*writes) {
     skip("not done on this engine");
     return {};
   }
-  record.writes = std::move(**writes);
-  return instance.restore_sequences(passage.after);
+  const auto restored = writes ? instance.restore_sequences(passage.after) : failed(writes);
+  if (writes) record.writes = std::move(**writes);
+  if (restored) return {};
+  if (restored.error().kind == FailureKind::interrupted || interrupted()) return failed(restored);
+  // Down has ended our sessions, or the server: another instance goes on.
+  if (!writes) skip(restored.error().message);
+  if (beside)
+    m_beside.reset();
+  else
+    passage.astray = true;
+  return {};
 }
 
 }  // namespace lockkeeper::rehearsal

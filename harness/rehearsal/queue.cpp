@@ -30,7 +30,9 @@ std::vector<std::string> tables_locked(const record::SideRun& run) {
 Result<void> Course::queue(Passage& passage) {
   auto& record = *passage.record;
   if (m_options.depth != record::Depth::full || m_options.keep == Keep::yes) return {};
-  const auto skip = [&](const char* reason) { record.skipped.push_back({record::Stage::queue, reason}); };
+  const auto skip = [&](const std::string& reason) {
+    record.skipped.push_back({record::Stage::queue, reason});
+  };
   const auto tables = tables_locked(*record.forward);
   if (tables.empty()) return {};
   const auto instance = m_ground.at(passage.index);
@@ -40,9 +42,9 @@ Result<void> Course::queue(Passage& passage) {
   auto waited = (*instance)->queue_behind_reader(tables, k_times_the_limit * m_scenario.longest_wait, [&] {
     return run(**instance, *passage.migration, Side::up, Observe::yes);
   });
-  if (!waited) return failed(waited);
-  if (!*waited) {
-    skip("not done on this engine");
+  if (!waited && waited.error().kind == FailureKind::interrupted) return failed(waited);
+  if (!waited || !*waited) {
+    skip(waited ? "not done on this engine" : waited.error().message);
     return {};
   }
   auto& queue = record.queue.emplace(std::move(**waited));

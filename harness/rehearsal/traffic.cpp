@@ -52,8 +52,9 @@ Result<void> Course::meet_traffic(Passage& passage) {
     if (outcome) error = outcome->run.error;
     return outcome;
   });
-  if (!met) return failed(met);
-  if (!*met || error) {
+  if (!met && met.error().kind == FailureKind::interrupted) return failed(met);
+  if (!met) error = record::SqlError{"", met.error().message, "", "", ""};
+  if (error || !*met) {
     record.skipped.push_back({record::Stage::traffic, error ? "up fails in it: " + error->message
                                                             : std::string("not done on this engine")});
     return {};
