@@ -162,7 +162,8 @@ struct Scenario {
   /// Longest that others may have to wait for a lock of a migration's.
   std::chrono::milliseconds longest_wait{200};
   Production production;
-  std::optional<int> seed_rows;  ///< to make in each table where there is no fixture; none: as the options say
+  std::optional<int>
+      seed_rows;  ///< to make in each table where there is no fixture; none: as the options say
   int scale = 1;  ///< fixtures may read it: current_setting('lockkeeper.scale')
 };
 
