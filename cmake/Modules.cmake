@@ -10,11 +10,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
   target_compile_options(lockkeeper_options INTERFACE -Wno-restrict)
 elseif(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # g++ 13 and 14 take any function of a temporary that returns a reference for one that returns it to the temporary.
-  target_compile_options(lockkeeper_options INTERFACE -Wno-dangling-reference)
-endif()
-# GCC takes the disengaged half of a std::optional that is moved for a use of it (its bug 80635, open).
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
-  target_compile_options(lockkeeper_options INTERFACE -Wno-maybe-uninitialized)
+  # They also take the empty half of a std::optional that is moved for a use of it (GCC bug 80635).
+  target_compile_options(lockkeeper_options INTERFACE -Wno-dangling-reference -Wno-maybe-uninitialized)
 endif()
 target_compile_definitions(lockkeeper_options INTERFACE LOCKKEEPER_VERSION="${PROJECT_VERSION}")
 target_link_libraries(
