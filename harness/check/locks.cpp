@@ -103,16 +103,16 @@ Known add_expected(const StatementRecord& statement, const StatementRecord* twin
   double growth = 1;
   Known known = Known::no;
   for (const Work& one : work) {
-    if (one.statement != &statement || !one.rows || *one.rows == 0) continue;
+    if (one.statement != &statement) continue;
     const auto production = rows_in_production(scenario, one.relation);
     if (!production) continue;
-    const double times = static_cast<double>(*production) / static_cast<double>(*one.rows);
-    const bool few = *one.rows < k_enough_rows && times > 1;
+    const double times = static_cast<double>(*production) / static_cast<double>(one.rows);
+    const bool few = one.rows < k_enough_rows && times > 1;
     if (known != Known::too_few_rows) known = few ? Known::too_few_rows : Known::yes;
     factor = std::max(factor, times);
-    if (*one.rows > 2 && *production > *one.rows && sorts(statement)) {
+    if (one.rows > 2 && *production > one.rows && sorts(statement)) {
       growth = std::max(
-          growth, std::log2(static_cast<double>(*production)) / std::log2(static_cast<double>(*one.rows)));
+          growth, std::log2(static_cast<double>(*production)) / std::log2(static_cast<double>(one.rows)));
     }
   }
   const auto scaled = [](Microseconds time, double by) {
@@ -240,13 +240,9 @@ class Stalls {
   std::vector<Stall> m_stalls;
 };
 
-std::string rows_text(const Work& work) {
-  return work.rows ? fmt::format("all {}", counted(*work.rows, "row"))
-                   : human_bytes(std::uint64_t(work.bytes));
-}
-
 std::string work_text(const Work& work) {
-  return fmt::format("{} {} of {}", work.rewrites ? "rewrites" : "reads", rows_text(work), work.relation);
+  return fmt::format("{} all {} of {}", work.rewrites ? "rewrites" : "reads", counted(work.rows, "row"),
+                     work.relation);
 }
 
 std::string short_place(const StatementRecord& statement) {
@@ -302,12 +298,12 @@ std::vector<std::string> stall_lines(const Stall& stall, const scenario::Scenari
     lines.push_back(fmt::format("and {} more", stall.work.size() - k_most_lines));
   for (const Work& work : stall.work) {
     const auto rows = rows_in_production(scenario, work.relation);
-    if (!rows || !work.rows) continue;
+    if (!rows) continue;
     lines.push_back(fmt::format(
         "production has {} in {}: {}", counted(*rows, "row"), work.relation,
         stall.expected
             ? fmt::format("about {}, from the time per row measured here", estimate_text(*stall.expected))
-            : fmt::format("{} here are too few to go by", counted(*work.rows, "row"))));
+            : fmt::format("{} here are too few to go by", counted(work.rows, "row"))));
     break;
   }
   if (stall.expected && scenario.production.writes_per_second) {
@@ -377,14 +373,14 @@ std::vector<Work> work_of(const StatementRecord& statement) {
     const bool whole = rewrite.how == StorageChange::rewritten || rewrite.how == StorageChange::refreshed;
     // An index has no rows of its own here: the scan of its table tells of it.
     if (whole && rewrite.rows.value_or(0) > 0)
-      work.push_back({&statement, rewrite.relation, true, rewrite.rows, rewrite.bytes});
+      work.push_back({&statement, rewrite.relation, true, *rewrite.rows});
   }
   for (const record::Scan& scan : statement.scans) {
     const auto same = [&](const Work& known) { return known.relation == scan.relation; };
     if (std::any_of(work.begin(), work.end(), same)) continue;
     // Of a tool's own bookkeeping, and of what is new, nobody knows any.
     if (scan.rows.value_or(0) > 0 && grows(statement, scan, form))
-      work.push_back({&statement, scan.relation, false, scan.rows, scan.bytes});
+      work.push_back({&statement, scan.relation, false, *scan.rows});
   }
   return work;
 }

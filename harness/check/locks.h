@@ -21,8 +21,7 @@ struct Work {
   const record::StatementRecord* statement = nullptr;
   std::string relation;
   bool rewrites = false;
-  std::optional<std::int64_t> rows;  ///< before the side
-  std::int64_t bytes = 0;
+  std::int64_t rows = 0;  ///< before the side: at least one
 };
 
 /// Scans and rewrites of tables with rows. A statement that reads or writes rows scans a small table because

@@ -18,12 +18,6 @@ using Kind = engine::WriteWish::Kind;
 
 namespace {
 
-/// A column's name as SQL writes it, of its identity and its table's.
-std::string name_in(const ObjectDifference& object) {
-  return object.identity.size() > object.parent.size() + 1 ? object.identity.substr(object.parent.size() + 1)
-                                                           : object.identity;
-}
-
 /// "UNIQUE (a, b)" → a and b
 std::vector<std::string> columns_in(const std::string& definition, std::string_view word) {
   const auto at = definition.find(std::string(word) + " (");
@@ -48,8 +42,8 @@ std::vector<std::string> columns_named(const engine::State& state, const std::st
   std::vector<std::string> columns;
   for (const auto& object : state.objects) {
     if (object.kind != "column" || object.parent != table) continue;
-    const std::string name = object.identity.substr(table.size() + 1);
-    if (check::names(definition, check::bare_name(object.identity))) columns.push_back(name);
+    if (check::names(definition, check::bare_name(object.identity)))
+      columns.push_back(check::name_within(object.identity));
   }
   return columns;
 }
@@ -93,14 +87,15 @@ void wish_against_index(const ObjectDifference& object, std::vector<WriteWish>& 
 
 void wish_of_column(const ObjectDifference& object, std::vector<WriteWish>& wishes) {
   if (object.change == Change::added) {
-    wishes.push_back({Kind::value, object.parent, {name_in(object)}, ""});
+    wishes.push_back({Kind::value, object.parent, {check::name_within(object.identity)}, ""});
     return;
   }
   const auto* nullable = attribute(object, "nullable");
   if (nullable != nullptr && nullable->after == "true")
-    wishes.push_back({Kind::null, object.parent, {name_in(object)}, ""});
+    wishes.push_back({Kind::null, object.parent, {check::name_within(object.identity)}, ""});
   const auto* type = attribute(object, "type");
-  if (type != nullptr) wishes.push_back({Kind::longer, object.parent, {name_in(object)}, type->before});
+  if (type != nullptr)
+    wishes.push_back({Kind::longer, object.parent, {check::name_within(object.identity)}, type->before});
 }
 
 /// The literals of a list, as SQL writes them: 'a', 'it''s', E'b\\s'.

@@ -25,12 +25,6 @@ SqlError error_of(const Connection::Answered& answered) {
   return {answered.sqlstate, answered.message, answered.detail, "", answered.context};
 }
 
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("''") : std::string(1, c);
-  return result + "'";
-}
-
 /// A statement of down as it can be sent in a transaction; none where it is left out or cannot.
 struct Sendable {
   std::string text;
@@ -86,7 +80,7 @@ class Attempts {
   Result<Written> write(const WriteWish& wish);
   Result<Written> write_deferred(const WriteWish& wish);
   Result<RowMade> make(const WriteWish& wish, Written& written);
-  Result<std::string> longer_value(const WriteWish& wish);
+  Result<std::string> type_of(const std::string& table, const std::string& column);
   Result<std::string> wrong_value(const WriteWish& wish);
   Result<void> note_value(Written& written);
   Result<std::optional<Stopped>> go_back();
@@ -107,7 +101,7 @@ Result<void> Attempts::begin() {
 }
 
 /// The tables that a new label can be written to: columns of that enumeration.
-std::string tables_of_type(const std::string& type) {
+std::string tables_of_type(const std::string& type_literal) {
   return fmt::format(
       "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), quote_ident(a.attname) FROM "
       "pg_attribute "
@@ -115,17 +109,16 @@ std::string tables_of_type(const std::string& type) {
       "a.atttypid = "
       "to_regtype({}) AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT a.attisdropped ORDER BY "
       "a.attrelid, a.attnum LIMIT 1",
-      quoted(type));
+      type_literal);
 }
 
-Result<std::string> Attempts::longer_value(const WriteWish& wish) {
-  RowMaker maker(m_session);
-  const std::string& before = wish.detail;
+/// A value that a type does not take; empty where nobody knows one.
+std::string longer_than(const std::string& before) {
   const auto open = before.find('(');
   const int length = open == std::string::npos ? 0 : std::atoi(before.c_str() + open + 1);
   if (before.starts_with("character") && length > 0) return fmt::format("repeat('x', {})", length + 1);
-  if (before == "smallint") return std::string("40000");
-  if (before == "integer") return std::string("3000000000");
+  if (before == "smallint") return "40000";
+  if (before == "integer") return "3000000000";
   if (before.starts_with("numeric") && length > 0) {
     const auto comma = before.find(',', open);
     const int scale = comma == std::string::npos ? 0 : std::atoi(before.c_str() + comma + 1);
@@ -133,7 +126,17 @@ Result<std::string> Attempts::longer_value(const WriteWish& wish) {
                        "1" + std::string(std::size_t(std::max(0, length - scale)), '0'),
                        std::string(std::size_t(std::max(0, scale)), '0'));
   }
-  return std::string();
+  return "";
+}
+
+/// As format_type writes it; empty where there is no such column.
+Result<std::string> Attempts::type_of(const std::string& table, const std::string& column) {
+  const auto type = m_session.rows(fmt::format(
+      "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass({}) AND "
+      "quote_ident(attname) = {}",
+      m_session.quoted_text(table), m_session.quoted_text(column)));
+  if (!type) return failed(type);
+  return type->empty() ? std::string() : (*type)[0][0].value_or("");
 }
 
 /// A value that the check would have refused, found by asking the server.
@@ -144,12 +147,9 @@ Result<std::string> Attempts::wrong_value(const WriteWish& wish) {
   for (const std::string_view tail : {" NOT VALID", " NO INHERIT"}) {
     if (expression.ends_with(tail)) expression.resize(expression.size() - tail.size());
   }
-  const auto type = m_session.rows(fmt::format(
-      "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass({}) "
-      "AND quote_ident(attname) = {}",
-      quoted(wish.table), quoted(wish.columns[0])));
+  const auto type = type_of(wish.table, wish.columns[0]);
   if (!type) return failed(type);
-  if (type->empty() || !(*type)[0][0]) return std::string();
+  if (type->empty()) return std::string();
   RowMaker maker(m_session);
   auto candidates = maker.candidates(wish.table, wish.columns[0]);
   if (!candidates) return failed(candidates);
@@ -157,7 +157,7 @@ Result<std::string> Attempts::wrong_value(const WriteWish& wish) {
                               "2099-12-31", "{}", "[]"})
     candidates->emplace_back(further);
   for (const std::string& candidate : *candidates) {
-    const std::string value = fmt::format("{}::{}", quoted(candidate), *(*type)[0][0]);
+    const std::string value = fmt::format("{}::{}", m_session.quoted_text(candidate), *type);
     if (const auto point = m_session.rows("SAVEPOINT lockkeeper_try"); !point) return failed(point);
     const auto refused = m_session.ask(
         fmt::format("SELECT 1 FROM (SELECT {} AS {}) v WHERE NOT ({})", value, wish.columns[0], expression));
@@ -195,14 +195,13 @@ Result<RowMade> Attempts::make(const WriteWish& wish, Written& written) {
       break;
     }
     case Kind::longer: {
-      const auto value = longer_value(wish);
-      if (!value) return failed(value);
-      if (value->empty()) return refused("nobody knows a value that only the new type takes");
-      row.values[column] = *value;
+      const std::string value = longer_than(wish.detail);
+      if (value.empty()) return refused("nobody knows a value that only the new type takes");
+      row.values[column] = value;
       break;
     }
     case Kind::label: {
-      const auto tables = m_session.rows(tables_of_type(wish.table));
+      const auto tables = m_session.rows(tables_of_type(m_session.quoted_text(wish.table)));
       if (!tables) return failed(tables);
       if (tables->empty()) return refused("no column is of this type");
       row.table = written.record.table = (*tables)[0][0].value_or("");
@@ -222,12 +221,9 @@ Result<RowMade> Attempts::make(const WriteWish& wish, Written& written) {
       for (const std::string& one : wish.columns) row.values[one] = "{m}." + one;
       break;
     case Kind::against_foreign_key: {
-      const auto type = m_session.rows(fmt::format(
-          "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass({}) AND "
-          "quote_ident(attname) = {}",
-          quoted(wish.table), quoted(column)));
+      const auto type = type_of(wish.table, column);
       if (!type) return failed(type);
-      const std::string name = type->empty() ? "" : (*type)[0][0].value_or("");
+      const std::string& name = *type;
       if (wish.columns.size() != 1) return refused("its foreign key had several columns");
       row.values[column] = name == "uuid" ? "md5('lockkeeper nobody')::uuid"
                            : name == "bigint" || name == "integer" || name.starts_with("numeric")
@@ -365,7 +361,8 @@ Result<std::optional<Attempts::Stopped>> Attempts::go_back() {
 Result<std::string> Attempts::what_is_lost(const Written& written) {
   if (written.record.table.empty()) return std::string();
   bool known = false;
-  const auto table = answer(fmt::format("SELECT to_regclass({})", quoted(written.record.table)), known);
+  const auto table =
+      answer(fmt::format("SELECT to_regclass({})", m_session.quoted_text(written.record.table)), known);
   if (!table) return failed(table);
   if (!table->has_value()) return fmt::format("the table {} is gone, and the row", written.record.table);
   if (written.condition.empty()) return std::string();
@@ -386,8 +383,9 @@ Result<std::string> Attempts::what_is_lost(const Written& written) {
     return std::string();
   // NULL is no value that could be lost, and a way back may have to put one there.
   if (written.value_is_null) return std::string();
-  return fmt::format("{} in {} has become {}", quoted(abridged(written.value, 40)), written.column,
-                     value->has_value() ? quoted(abridged(**value, 40)) : "NULL");
+  return fmt::format("{} in {} has become {}", m_session.quoted_text(abridged(written.value, 40)),
+                     written.column,
+                     value->has_value() ? m_session.quoted_text(abridged(**value, 40)) : "NULL");
 }
 
 std::vector<std::pair<std::string, std::string>> Attempts::ways_out(const WriteWish& wish,

@@ -1,7 +1,6 @@
 #include "engine/postgres/row_maker.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 #include <fmt/format.h>
@@ -63,13 +62,6 @@ std::vector<std::string> literals_in(const std::string& text) {
   return found;
 }
 
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("''") : std::string(1, c);
-  // A backslash in a plain literal is one: standard_conforming_strings is on in our sessions.
-  return result + "'";
-}
-
 }  // namespace
 
 const RowMaker::Column* RowMaker::named(const Table& table, const std::string& column) {
@@ -106,7 +98,7 @@ Result<void> RowMaker::read_columns(const std::string& table, Table& result) {
       "END "
       "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
       "WHERE a.attrelid = {}::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-      quoted(table)));
+      m_session.quoted_text(table)));
   if (!rows) return failed(rows);
   for (const auto& row : *rows) {
     Column column;
@@ -138,7 +130,7 @@ Result<void> RowMaker::read_keys(const std::string& table, Table& result) {
       "d.objid = i.indexrelid AND d.refobjid = i.indrelid))), i.indisprimary OR (i.indexprs IS NULL AND "
       "i.indpred IS NULL) FROM pg_index i WHERE i.indrelid = {}::regclass AND (i.indisunique OR "
       "i.indisexclusion) ORDER BY NOT i.indisprimary, i.indexrelid",
-      quoted(table)));
+      m_session.quoted_text(table)));
   if (!unique) return failed(unique);
   for (const auto& row : *unique) {
     if (result.unique.empty()) result.first_is_key = row[1] == "t";
@@ -153,7 +145,7 @@ Result<void> RowMaker::read_keys(const std::string& table, Table& result) {
       "c.confrelid JOIN pg_namespace n ON n.oid = r.relnamespace WHERE c.conrelid = {}::regclass AND "
       "c.contype "
       "= 'f' AND c.conparentid = 0 ORDER BY c.oid",
-      quoted(table)));
+      m_session.quoted_text(table)));
   if (!foreign) return failed(foreign);
   for (const auto& row : *foreign)
     result.foreign.push_back({names_in(row[0]), text_or_empty(row[1]), names_in(row[2])});
@@ -171,7 +163,7 @@ Result<void> RowMaker::sift(const std::string& table, Table& result) {
                                  "a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] WHERE k.conrelid = "
                                  "{}::regclass AND k.contype = "
                                  "'c' AND cardinality(k.conkey) = 1",
-                                 quoted(table)));
+                                 m_session.quoted_text(table)));
   if (!checks) return failed(checks);
   std::map<std::string, std::vector<std::string>> by_column;
   for (const auto& row : *checks) by_column[text_or_empty(row[0])].push_back(text_or_empty(row[1]));
@@ -207,8 +199,9 @@ Result<void> RowMaker::sift(const std::string& table, Table& result) {
     }
     std::vector<std::string> passing;
     for (const std::string& candidate : column.candidates) {
-      const auto passes = m_session.ask(fmt::format("SELECT 1 FROM (SELECT ({}::{}) AS {}) v WHERE ({})",
-                                                    quoted(candidate), column.type, column.name, condition));
+      const auto passes =
+          m_session.ask(fmt::format("SELECT 1 FROM (SELECT ({}::{}) AS {}) v WHERE ({})",
+                                    m_session.quoted_text(candidate), column.type, column.name, condition));
       if (!passes) return failed(passes);
       if (!passes->sqlstate.empty()) {
         if (const auto undone = m_session.rows("ROLLBACK TO SAVEPOINT lockkeeper_row"); !undone)
@@ -235,11 +228,11 @@ Result<const RowMaker::Table*> RowMaker::look_at(const std::string& table) {
 }
 
 /// A value of the column's type, of which nothing else is known.
-std::string RowMaker::invented(const Column& column, int attempt) {
+std::string RowMaker::invented(const Column& column, int attempt) const {
   const auto pick = [&](std::initializer_list<const char*> texts) {
     return std::string(*(texts.begin() + attempt % static_cast<int>(texts.size())));
   };
-  const auto cast = [&](const std::string& text) { return quoted(text) + "::" + column.type; };
+  const auto cast = [&](const std::string& text) { return m_session.quoted_text(text) + "::" + column.type; };
   if (!column.candidates.empty())
     return cast(column.candidates[static_cast<std::size_t>(attempt) % column.candidates.size()]);
   if (!column.label.empty()) return cast(column.label);
@@ -444,15 +437,16 @@ Result<bool> RowMaker::fill_referenced(const Table& table, const RowWish& wish, 
 }
 
 /// How people name the row, and what finds it again.
-std::string RowMaker::returning(const Table& table) {
+std::string RowMaker::returning(const Table& table) const {
   std::string label = "''";
   std::string condition = "''";
   if (table.first_is_key && !table.unique.empty() && !table.unique.front().empty()) {
     std::vector<std::string> labels;
     std::vector<std::string> conditions;
     for (const std::string& column : table.unique.front()) {
-      labels.push_back(fmt::format("{} || '=' || {}::text", quoted(column), column));
-      conditions.push_back(fmt::format("{} || ' = ' || quote_literal({}::text)", quoted(column), column));
+      labels.push_back(fmt::format("{} || '=' || {}::text", m_session.quoted_text(column), column));
+      conditions.push_back(
+          fmt::format("{} || ' = ' || quote_literal({}::text)", m_session.quoted_text(column), column));
     }
     label = fmt::format("concat_ws(', ', {})", join(labels, ", "));
     condition = fmt::format("concat_ws(' AND ', {})", join(conditions, ", "));

@@ -78,7 +78,7 @@ class RowMaker {
   };
 
   Result<RowMade> make(const RowWish& wish, int depth);
-  static std::string returning(const Table& table);
+  std::string returning(const Table& table) const;
   Result<const Table*> look_at(const std::string& table);
   Result<void> read_columns(const std::string& table, Table& result);
   Result<void> read_keys(const std::string& table, Table& result);
@@ -90,7 +90,7 @@ class RowMaker {
                    std::map<std::string, std::string>& values) const;
   std::string insert(const std::string& name, const Table& table,
                      const std::map<std::string, std::string>& values, int attempt) const;
-  static std::string invented(const Column& column, int attempt);
+  std::string invented(const Column& column, int attempt) const;
   std::string fresh(const std::string& name, const Column& column, bool modelled, int attempt) const;
   static const Column* named(const Table& table, const std::string& column);
   static const ForeignKey* key_of(const Table& table, const std::string& column);
