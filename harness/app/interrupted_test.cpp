@@ -1,3 +1,4 @@
+#include <set>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -84,6 +85,112 @@ TEST_F(Interrupted, what_differs_from_run_to_run_is_no_damage) {
   write("1_t", "CREATE TABLE t (at timestamptz);\nINSERT INTO t VALUES (clock_timestamp());",
         "DROP TABLE t;");
   EXPECT_THAT(checked().rules(), Not(Contains("retry-hides-damage")));
+}
+
+TEST_F(Interrupted, a_way_back_in_pieces_meets_its_own_half) {
+  write("1_t", "CREATE TABLE t AS SELECT i, i AS j FROM generate_series(1, 100) i;", "DROP TABLE t;");
+  const std::string up =
+      "DROP INDEX CONCURRENTLY IF EXISTS t_j;\nALTER TABLE t ALTER j SET DEFAULT 5;\nCREATE INDEX "
+      "CONCURRENTLY t_j ON t (j);";
+  write("2_j", up, "DROP INDEX CONCURRENTLY t_j;\nALTER TABLE t ALTER COLUMN j DROP DEFAULT;");
+  const Checked result = checked();
+  const auto finding = result.finding("not-resumable");
+  ASSERT_FALSE(finding.is_null()) << result.outcome.said();
+  EXPECT_EQ(finding.at("side"), "down");
+  EXPECT_THAT(finding.at("message").get<std::string>(),
+              HasSubstr("down cannot be run again: index \"t_j\" does not exist"));
+  write("2_j", up, "DROP INDEX CONCURRENTLY IF EXISTS t_j;\nALTER TABLE t ALTER COLUMN j DROP DEFAULT;");
+  const Checked better = checked();
+  EXPECT_TRUE(better.finding("not-resumable").is_null()) << better.outcome.said();
+}
+
+TEST_F(Interrupted, full_kills_the_server_too_and_lets_both_ways_recover) {
+  write("1_t",
+        "CREATE UNLOGGED TABLE cache AS SELECT 1 AS i;\nCREATE TABLE t (id serial, j int);\n"
+        "INSERT INTO t (j) SELECT i FROM generate_series(1, 100) i;",
+        "DROP TABLE t, cache;");
+  write("2_j", "ALTER TABLE t ADD COLUMN k int;\nINSERT INTO t (j) VALUES (7);",
+        "DELETE FROM t WHERE id > 100;\nALTER TABLE t DROP COLUMN k;");
+  const Checked result = checked({"--depth", "full"});
+  EXPECT_THAT(result.rules(), Not(Contains("not-atomic"))) << result.outcome.said();
+  EXPECT_THAT(result.rules(), Not(Contains("retry-hides-damage"))) << result.outcome.said();
+  for (const auto& migration : result.run().at("migrations")) {
+    int killed = 0;
+    for (const auto& stop : migration.at("interruptions")) {
+      if (stop.at("how") != "server_killed") continue;
+      ++killed;
+      EXPECT_EQ(stop.at("error").at("message"), "the server was killed");
+      EXPECT_EQ(stop.at("retried"), true);
+      EXPECT_TRUE(stop.at("retry_error").is_null()) << stop;
+      EXPECT_THAT(stop.at("left").at("data"), IsEmpty()) << "an unlogged table is emptied by any crash";
+    }
+    EXPECT_EQ(killed, 2) << "once a side";
+  }
+}
+
+TEST_F(Interrupted, full_kills_the_server_inside_what_commits_on_its_way) {
+  write("1_t", "CREATE TABLE t AS SELECT i FROM generate_series(1, 100) i;", "DROP TABLE t;");
+  write("2_i", "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_i ON t (i);", "DROP INDEX t_i;");
+  const Checked result = checked({"--depth", "full"});
+  const auto finding = result.finding("retry-hides-damage");
+  ASSERT_FALSE(finding.is_null()) << result.outcome.said();
+  std::set<std::string> ways;
+  for (const auto& stop : result.run().at("migrations")[1].at("interruptions")) {
+    if (stop.at("side") == "up" && !stop.at("left").at("objects").empty()) ways.insert(stop.at("how"));
+  }
+  EXPECT_EQ(ways,
+            (std::set<std::string>{"ended_inside", "lock_timeout", "statement_timeout", "server_killed"}));
+  const std::string evidence = finding.at("evidence").dump();
+  EXPECT_THAT(evidence, HasSubstr("stopped by a lock_timeout inside 1:1"));
+  EXPECT_THAT(evidence, HasSubstr("its server killed at 1:1"));
+}
+
+TEST_F(Interrupted, numbers_that_a_crash_skips_are_no_damage) {
+  write("1_t", "CREATE TABLE t (id serial PRIMARY KEY, j int);", "DROP TABLE t;");
+  write(
+      "2_i",
+      "INSERT INTO t (j) SELECT i FROM generate_series(1, 5) i WHERE NOT EXISTS (SELECT FROM t);\nVACUUM t;\n"
+      "INSERT INTO t (j) SELECT 6 WHERE NOT EXISTS (SELECT FROM t WHERE j = 6);",
+      "TRUNCATE t;");
+  const Checked result = checked({"--depth", "full"});
+  EXPECT_TRUE(result.finding("retry-hides-damage").is_null()) << result.outcome.said();
+}
+
+/// Keeps books with a dirty flag, as golang-migrate does, and commits what it sends statement by statement.
+TEST_F(Interrupted, a_program_that_finds_its_own_dirty_flag_is_run_again_and_refuses) {
+  m_folder.write("m/tool.sh", R"sh(#!/bin/sh
+set -e
+sql() { psql -XAtq -v ON_ERROR_STOP=1 "$DATABASE_URL" "$@"; }
+case "$1" in
+  list) echo 1; echo 2; exit;;
+  down) [ "$2" = 2 ] && sql -c 'DROP TABLE b' || sql -c 'DROP TABLE a'; exit;;
+esac
+sql -c 'CREATE TABLE IF NOT EXISTS books (dirty boolean)' -c 'INSERT INTO books SELECT false WHERE NOT EXISTS (SELECT FROM books)'
+if [ "$KEEPS_FLAG" = yes ] && [ "$(sql -c 'SELECT dirty FROM books')" = t ]; then echo "Dirty database version $2" >&2; exit 1; fi
+[ "$2" = 1 ] && name=a || name=b
+sql -c 'UPDATE books SET dirty = true' -c "CREATE TABLE IF NOT EXISTS $name (id int)" -c 'UPDATE books SET dirty = false'
+)sh");
+  const auto scenario = [&](const std::string& flag) {
+    m_folder.write("s.yaml",
+                   "scenario: s\nengine: postgres\ndepth: standard\ninit: CREATE TABLE books (dirty "
+                   "boolean)\nmigrations:\n"
+                   "  path: m\n  format: commands\n  only: [2]\n  tool:\n    list: [sh, tool.sh, list]\n"
+                   "    up: [sh, tool.sh, up, '{version}']\n    down: [sh, tool.sh, down, '{version}']\n"
+                   "    environment: {KEEPS_FLAG: '" +
+                       flag + "'}\n");
+    return check({"s.yaml", "--seed-rows", "0"}, {m_folder.path()});
+  };
+  const Checked dirty = scenario("yes");
+  const auto finding = dirty.finding("not-resumable");
+  ASSERT_FALSE(finding.is_null()) << dirty.outcome.said();
+  EXPECT_THAT(finding.dump(), HasSubstr("Dirty database version 2"));
+  const Checked clean = scenario("no");
+  EXPECT_TRUE(clean.finding("not-resumable").is_null()) << clean.outcome.said();
+  const auto& stops = clean.run().at("migrations")[0].at("interruptions");
+  ASSERT_EQ(stops.size(), 1U) << clean.outcome.said();
+  EXPECT_EQ(stops[0].at("how"), "session_ended");
+  EXPECT_EQ(stops[0].at("retried"), true);
+  EXPECT_TRUE(stops[0].at("retry_error").is_null());
 }
 
 TEST_F(Interrupted, a_side_without_a_transaction_on_sqlite_meets_its_own_half) {

@@ -91,7 +91,11 @@ const std::vector<Change>& changes() {
        "CREATE UNIQUE INDEX i_{t} ON {t} (id, a);"},
       {"exclude", "ALTER TABLE {t} ADD EXCLUDE (id WITH =);", "AccessExclusiveLock", {"blocks-reads"}},
       {"index", "CREATE INDEX ON {t} (a);", "ShareLock", {"blocks-writes"}},
-      {"index_concurrently", "CREATE INDEX CONCURRENTLY i_{t} ON {t} (a);", "", {}},
+      {"index_concurrently", "CREATE INDEX CONCURRENTLY i_{t} ON {t} (a);", "*", {}},
+      {"vacuum", "VACUUM {t};", "*", {}},
+      {"vacuum_full", "VACUUM FULL {t};", "AccessExclusiveLock", k_rewritten},
+      {"vacuum_full_empty", "VACUUM FULL {t};", "AccessExclusiveLock", {}, "TRUNCATE {t};"},
+      {"reindex_concurrently", "REINDEX TABLE CONCURRENTLY {t};", "*", {}},
       {"drop_index", "DROP INDEX i_{t};", "AccessExclusiveLock", {}, "CREATE INDEX i_{t} ON {t} (a);"},
       {"reindex", "REINDEX TABLE {t};", "ShareLock", {"blocks-writes"}},
       {"reindex_index", "REINDEX INDEX {t}_pkey;", "ShareLock", {"blocks-writes"}},
@@ -396,10 +400,45 @@ TEST_F(LocksOf, behind_an_open_transaction_everybody_queues_unless_up_lets_go) {
   EXPECT_EQ(finding.at("location").at("line"), 1);
   m_folder.write("m/1_x.up.sql", "SET LOCAL lock_timeout = '20ms'; ALTER TABLE orders ADD COLUMN x int;");
   const Checked patient = check({"s.yaml"}, {m_folder.path()});
-  const auto& queue = patient.run().at("migrations")[0].at("queue");
+  const auto& queues = patient.run().at("migrations")[0].at("queues");
+  ASSERT_EQ(queues.size(), 1U);
+  const auto& queue = queues[0];
+  EXPECT_EQ(queue.at("table"), "public.orders");
   EXPECT_EQ(queue.at("error").at("sqlstate"), "55P03") << queue;
   EXPECT_TRUE(queue.at("retry_error").is_null());
   EXPECT_EQ(queue.at("mode"), "AccessExclusiveLock");
+}
+
+TEST_F(LocksOf, each_table_in_turn_is_read_by_the_open_transaction) {
+  checked("ALTER TABLE orders ADD COLUMN x int; ALTER TABLE people ADD COLUMN x int;");
+  m_folder.write("fixture.sql",
+                 "CREATE TABLE orders (id int); INSERT INTO orders VALUES (1); CREATE TABLE people (id int); "
+                 "INSERT INTO people VALUES (1);");
+  m_folder.write("s.yaml", "scenario: s\nfixture: [fixture.sql]\nmigrations: m\ndepth: full\n");
+  const Checked result = check({"s.yaml"}, {m_folder.path()});
+  const auto& queues = result.run().at("migrations")[0].at("queues");
+  ASSERT_EQ(queues.size(), 2U);
+  EXPECT_EQ(queues[0].at("table"), "public.orders");
+  EXPECT_THAT(queues[0].at("statement").get<std::string>(), HasSubstr("ALTER TABLE orders"));
+  EXPECT_EQ(queues[1].at("table"), "public.people");
+  EXPECT_THAT(queues[1].at("statement").get<std::string>(), HasSubstr("ALTER TABLE people"));
+  ASSERT_FALSE(result.finding("lock-queue").is_null());
+  EXPECT_THAT(result.finding("lock-queue").at("evidence").dump(), HasSubstr("the same behind a reader of"));
+}
+
+TEST_F(LocksOf, outside_transactions_are_seen_from_another_session_and_said_to_be_sampled) {
+  const Checked result = checked(
+      "-- lockkeeper\nDO $$ BEGIN LOCK TABLE orders IN SHARE MODE; PERFORM pg_sleep(0.5); COMMIT; END $$;\n"
+      "VACUUM orders;");
+  const auto& statements = result.run().at("migrations")[0].at("forward").at("statements");
+  ASSERT_EQ(statements.size(), 2U) << result.outcome.said();
+  for (const auto& statement : statements) {
+    EXPECT_EQ(statement.at("locks_observed"), false);
+    EXPECT_EQ(statement.at("locks_sampled"), true);
+  }
+  ASSERT_EQ(statements[0].at("locks").size(), 1U) << statements[0];
+  EXPECT_EQ(statements[0].at("locks")[0].at("mode"), "ShareLock");
+  EXPECT_EQ(statements[0].at("locks")[0].at("relation"), "public.orders");
 }
 
 TEST_F(LocksOf, what_was_given_for_the_options_of_a_run_stands_in_the_reproducing_command) {

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "check/rule.h"
+#include "history/git.h"
 #include "history/load.h"
 #include "scenario/load.h"
 
@@ -43,6 +44,18 @@ Result<std::optional<sql::Dialect>> dialect_of(const scenario::Scenario& scenari
                 "the engines are postgres and sqlite");
 }
 
+/// What the base's release runs, where the base is a git ref and has this scenario too.
+void take_old_release(scenario::Scenario& scenario) {
+  const auto& ref = scenario.selection.since_ref;
+  if (!ref || scenario.file.empty() || scenario.old_release) return;
+  auto text = history::text_at(scenario.file, *ref);
+  if (!text || !*text) return;
+  auto release = scenario::load_release(scenario.file, std::move(**text));
+  scenario.old_release = release ? std::move(*release) : scenario::OldRelease{};
+  scenario.old_release->from = fmt::format("git ref '{}'", *ref);
+  if (!release) scenario.old_release->unread = release.error().message;
+}
+
 }  // namespace
 
 po::options_description selection_options() {
@@ -77,6 +90,7 @@ Result<scenario::Scenario> target_of(const std::string& target, const Parsed& pa
                       : scenario::load(target, check::rule_ids());
   if (!scenario) return scenario;
   if (!selection->empty()) scenario->selection = *selection;
+  take_old_release(*scenario);
   if (parsed.has("format")) scenario->format = parsed.text("format");
   if (parsed.has("transaction")) scenario->transaction = parsed.text("transaction");
   if (parsed.has("engine")) scenario->engine = parsed.text("engine");

@@ -59,7 +59,8 @@ using Transaction = std::vector<const StatementRecord*>;
 std::vector<Transaction> transactions_of(const SideRun& run) {
   std::map<std::int64_t, Transaction> by_number;
   for (const StatementRecord& statement : run.statements) {
-    if (statement.locks_observed) by_number[statement.transaction].push_back(&statement);
+    if (statement.locks_observed || statement.locks_sampled)
+      by_number[statement.transaction].push_back(&statement);
   }
   std::vector<Transaction> transactions;
   for (auto& [number, statements] : by_number) transactions.push_back(std::move(statements));

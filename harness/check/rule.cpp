@@ -51,6 +51,9 @@ std::span<const Rule> all_rules() {
       k_cascade_dropped,
       k_identifier_truncated,
       k_privilege_lost,
+      // compatibility
+      k_old_query_breaks,
+      k_old_write_breaks,
       // queries
       k_query_fails,
       k_query_result_changed,

@@ -25,7 +25,8 @@ struct Stop {
   record::StopKind how = record::StopKind::session_ended;
   /// The statement that it comes before, counted over all parts from 0; their number: what ends the last
   /// transaction. A lock on the database comes only where no transaction of the side is open, and else never.
-  /// A statement that is to be ended inside and waits for nobody is stopped before it.
+  /// A statement that is to be ended inside and waits for nobody is stopped before it; one that is to run
+  /// into a timeout and waits for nobody is not stopped.
   std::size_t before = 0;
 };
 
@@ -37,6 +38,7 @@ struct SideRequest {
   std::chrono::milliseconds statement_timeout{0};  ///< 0: none
   Observe observe = Observe::yes;                  ///< no: apply only, as fast as may be
   std::optional<Stop> stop;
+  std::function<void()> kill_server = {};  ///< set by an instance that has the server to itself
 };
 
 /// A program that runs one side of a migration by itself.
@@ -52,6 +54,8 @@ struct ToolRequest {
   Location location;                      ///< of the migration: its statements stand in no file that we know
   Observe observe = Observe::yes;
   bool while_locked = false;  ///< another connection writes all the while (SQLite)
+  /// Its sessions are ended when so many statements of them have (PostgreSQL).
+  std::optional<std::size_t> stop_after = {};
 };
 
 struct SideOutcome {
@@ -73,6 +77,7 @@ struct Answer {
 struct QueryRequest {
   std::string sql;
   std::vector<std::optional<std::string>> parameters;
+  std::vector<std::string> before = {};  ///< statements that run first, in the same transaction
 };
 
 /// Something that the new schema lets in and the one before did not.
@@ -187,9 +192,9 @@ class Instance {
 
   /// What runs a side on this instance.
   using Drive = std::function<Result<SideOutcome>()>;
-  /// Runs a side while another transaction, which has read these tables, stays open for a while; how long an
+  /// Runs a side while another transaction, which has read this table, stays open for a while; how long an
   /// ordinary read stood behind it. None where this engine has no such queue.
-  virtual Result<std::optional<record::QueueWait>> queue_behind_reader(const std::vector<std::string>&,
+  virtual Result<std::optional<record::QueueWait>> queue_behind_reader(const std::string&,
                                                                        std::chrono::milliseconds,
                                                                        const Drive&) {
     return std::optional<record::QueueWait>();
@@ -243,7 +248,8 @@ class Instance {
 
 /// Loading trades everything for speed (no WAL where it can be left out), and lies in memory where there is
 /// little to load; rehearsing writes WAL as production does.
-enum class Purpose { load, load_little, rehearse };
+/// What survives a crash is asked of a server that rehearses durably.
+enum class Purpose { load, load_little, rehearse, rehearse_durably };
 
 /// A kind of server that instances can be had of.
 class Engine {

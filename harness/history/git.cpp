@@ -168,4 +168,16 @@ Result<Checkout> Checkout::of(const std::string& directory, const std::string& r
   return checkout;
 }
 
+Result<std::optional<std::string>> text_at(const std::string& file, const std::string& ref) {
+  const std::filesystem::path path(file);
+  const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
+  const Result<std::string> tree = tree_of(directory, ref);
+  if (!tree) return failed(tree);
+  // "<tree>:./<name>" is below the folder that git stands in.
+  const auto answer = run_git(directory, {"cat-file", "blob", *tree + ":./" + path.filename().string()});
+  if (!answer) return failed(answer);
+  if (answer->exit_code != 0) return std::optional<std::string>();
+  return std::optional(answer->output);
+}
+
 }  // namespace lockkeeper::history

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -28,5 +29,8 @@ class Checkout {
   std::filesystem::path m_path;
   std::string m_prefix;  ///< of the folder in its repository
 };
+
+/// The text of a file as a git ref has it; none where the ref does not have it. Failures as Checkout's.
+Result<std::optional<std::string>> text_at(const std::string& file, const std::string& ref);
 
 }  // namespace lockkeeper::history

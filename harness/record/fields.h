@@ -81,6 +81,7 @@ void fields(Archive& archive, Of<Archive, StatementRecord>& statement) {
   archive("duration_us", statement.duration);
   archive("rows_changed", statement.rows_changed);
   archive("locks_observed", statement.locks_observed);
+  archive("locks_sampled", statement.locks_sampled);
   archive("transaction", statement.transaction);
   archive("locks", statement.locks);
   archive("rewrites", statement.rewrites);
@@ -187,6 +188,7 @@ void fields(Archive& archive, Of<Archive, Declaration>& declaration) {
 
 template <typename Archive>
 void fields(Archive& archive, Of<Archive, Interruption>& interruption) {
+  archive("side", interruption.side);
   archive("how", interruption.how);
   archive("before", interruption.before);
   archive("location", interruption.location);
@@ -223,7 +225,7 @@ void fields(Archive& archive, Of<Archive, Write>& write) {
 
 template <typename Archive>
 void fields(Archive& archive, Of<Archive, QueueWait>& queue) {
-  archive("tables", queue.tables);
+  archive("table", queue.table);
   archive("open_us", queue.open);
   archive("mode", queue.mode);
   archive("statement", queue.statement);
@@ -296,7 +298,7 @@ void fields(Archive& archive, Of<Archive, MigrationRecord>& migration) {
   archive("second_run_difference", migration.second_run_difference);
   archive("interruptions", migration.interruptions);
   archive("writes", migration.writes);
-  archive("queue", migration.queue);
+  archive("queues", migration.queues);
   archive("traffic", migration.traffic);
   archive("claims_rerunnable", migration.claims_rerunnable);
   archive("change_class", migration.change_class);
@@ -362,6 +364,22 @@ void fields(Archive& archive, Of<Archive, QueryObservation>& query) {
   archive("head_rows", query.head_rows);
   archive("base_milliseconds", query.base_milliseconds);
   archive("head_milliseconds", query.head_milliseconds);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, OldUse>& use) {
+  archive("kind", use.kind);
+  archive("what", use.what);
+  archive("sql", use.sql);
+  archive("location", use.location);
+  archive("base_error", use.base_error);
+  archive("error", use.error);
+  archive("same_result", use.same_result);
+  archive("base_rows", use.base_rows);
+  archive("head_rows", use.head_rows);
+  archive("migration", use.migration);
+  archive("query", use.query);
+  archive("query_error", use.query_error);
 }
 
 template <typename Archive>
@@ -450,6 +468,7 @@ void fields(Archive& archive, Of<Archive, Run>& run) {
   archive("invariants", run.invariants);
   archive("expectations", run.expectations);
   archive("queries", run.queries);
+  archive("old_uses", run.old_uses);
 }
 
 /// All but schema_version, which decides how the rest is to be read.

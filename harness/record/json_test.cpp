@@ -228,7 +228,8 @@ TEST(RecordNames, every_enumeration_has_words_both_ways) {
   expect_names_round_trip<SchemaFactKind>(5);
   expect_names_round_trip<HistoryFactKind>(6);
   expect_names_round_trip<Stage>(9);
-  expect_names_round_trip<StopKind>(3);
+  expect_names_round_trip<StopKind>(6);
+  expect_names_round_trip<OldUseKind>(4);
   expect_names_round_trip<Depth>(3);
   expect_names_round_trip<Moment>(4);
   expect_names_round_trip<FailureKind>(4);

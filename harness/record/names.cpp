@@ -79,8 +79,14 @@ struct Words<Depth> {
 
 template <>
 struct Words<StopKind> {
-  static constexpr std::array<std::string_view, 3> k_words{"session_ended", "ended_inside",
-                                                           "database_locked"};
+  static constexpr std::array<std::string_view, 6> k_words{"session_ended",   "ended_inside",
+                                                           "database_locked", "server_killed",
+                                                           "lock_timeout",    "statement_timeout"};
+};
+
+template <>
+struct Words<OldUseKind> {
+  static constexpr std::array<std::string_view, 4> k_words{"query", "view", "write", "old_row"};
 };
 
 template <>
@@ -141,6 +147,9 @@ std::string_view name_of(Depth depth) {
 std::string_view name_of(StopKind how) {
   return word(how);
 }
+std::string_view name_of(OldUseKind kind) {
+  return word(kind);
+}
 std::string_view name_of(Moment moment) {
   return word(moment);
 }
@@ -179,6 +188,7 @@ template std::optional<ChangeClass> value_named(std::string_view);
 template std::optional<Stage> value_named(std::string_view);
 template std::optional<Depth> value_named(std::string_view);
 template std::optional<StopKind> value_named(std::string_view);
+template std::optional<OldUseKind> value_named(std::string_view);
 template std::optional<Moment> value_named(std::string_view);
 template std::optional<FailureKind> value_named(std::string_view);
 
@@ -187,6 +197,7 @@ template std::vector<std::string> names_of<Level>();
 template std::vector<std::string> names_of<Verdict>();
 template std::vector<std::string> names_of<Depth>();
 template std::vector<std::string> names_of<StopKind>();
+template std::vector<std::string> names_of<OldUseKind>();
 template std::vector<std::string> names_of<StorageChange>();
 template std::vector<std::string> names_of<TransactionShape>();
 template std::vector<std::string> names_of<Change>();

@@ -79,8 +79,12 @@ struct StatementRecord {
   Location location;
   Microseconds duration{0};
   std::optional<std::int64_t> rows_changed;  ///< by INSERT, UPDATE, DELETE, MERGE, COPY
-  /// False for a statement outside a transaction: its locks are gone when it ends, so none are known of it.
+  /// Its locks were read before its transaction ended, so all of them are known.
   bool locks_observed = false;
+  /// Of a statement outside a transaction, whose locks are gone when it ends: they were seen from another
+  /// session, a look every two milliseconds, and what was held for less may be missing. Nothing is known of
+  /// its scans.
+  bool locks_sampled = false;
   /// Statements of a side with the same number stood in the same transaction, which let go of their locks at
   /// its end.
   std::int64_t transaction = 0;
@@ -236,24 +240,29 @@ struct DryRun {
 
 /// How a side was stopped in its middle.
 enum class StopKind {
-  session_ended,   ///< by the server, as an administrator or a failover would
-  ended_inside,    ///< the same, while a statement that commits on its way waited for another session
-  database_locked  ///< another connection writes (SQLite), for as long as the side tries
+  session_ended,    ///< by the server, as an administrator or a failover would
+  ended_inside,     ///< the same, while a statement that commits on its way waited for another session
+  database_locked,  ///< another connection writes (SQLite), for as long as the side tries
+  server_killed,    ///< SIGKILL, and recovery from what it had written; durability is on for that
+  /// While a statement that commits on its way waits for another session, its session has a lock_timeout …
+  lock_timeout,
+  statement_timeout  ///< … or a statement_timeout
 };
 
-/// One attempt at up that was stopped, and what came of it.
+/// One attempt at a side that was stopped, and what came of it. From and to are S0 and S1, or S1 and S2.
 struct Interruption {
+  Side side = Side::up;
   StopKind how = StopKind::session_ended;
   std::string before;  ///< the statement that it was to come before; empty: the last COMMIT
   std::optional<Location> location;
   std::optional<SqlError> error;  ///< which the attempt ended with; none where it got through all the same
   Microseconds waited{0};         ///< from the stop to the attempt's end
-  StateDifference left;           ///< S0 → what it left; empty where it left nothing
-  StateDifference missing;        ///< S1 → what it left, where it left anything
-  bool retried = false;           ///< up was run again on what it left
+  StateDifference left;           ///< from → what it left; empty where it left nothing
+  StateDifference missing;        ///< to → what it left, where it left anything
+  bool retried = false;           ///< the side was run again on what it left
   std::optional<SqlError> retry_error;
   std::optional<Location> retry_location;
-  StateDifference retry_difference;  ///< S1 → after the retry
+  StateDifference retry_difference;  ///< to → after the retry
 };
 
 /// A way out where a row that was written stops down, tried.
@@ -278,12 +287,12 @@ struct Write {
   std::vector<Rescue> rescues;         ///< where it stops down
 };
 
-/// Up, started while somebody has read tables that it locks in a transaction that stays open for a while.
+/// Up, started while somebody has read a table that it locks in a transaction that stays open for a while.
 struct QueueWait {
-  std::vector<std::string> tables;  ///< that were read
-  Microseconds open{0};             ///< how long that transaction stayed
-  std::string mode;                 ///< of the lock that up waited for; empty where it waited for none
-  std::string statement;            ///< that waited
+  std::string table;      ///< that was read
+  Microseconds open{0};   ///< how long that transaction stayed
+  std::string mode;       ///< of the lock that up waited for; empty where it waited for none
+  std::string statement;  ///< that waited
   std::optional<Location> location;
   Microseconds others{0};         ///< the longest that an ordinary read stood behind it
   std::optional<SqlError> error;  ///< up's own, for example its lock_timeout
@@ -347,7 +356,7 @@ struct MigrationRecord {
   std::vector<std::string> change_reasons;  ///< why it is not safe: "drops column public.users.nick"
   std::vector<Interruption> interruptions;
   std::vector<Write> writes;
-  std::optional<QueueWait> queue;
+  std::vector<QueueWait> queues;  ///< for each table that up locks against everybody
   std::optional<Traffic> traffic;
   bool claims_rerunnable = false;  ///< its authors say that a second run changes nothing
 };
@@ -411,6 +420,29 @@ struct QueryObservation {
   std::int64_t head_rows = 0;
   std::vector<double> base_milliseconds;  ///< interleaved with head's: pair i belongs together
   std::vector<double> head_milliseconds;
+};
+
+enum class OldUseKind {
+  query,   ///< that the old release runs
+  view,    ///< that was there and is there still
+  write,   ///< that the old release sends
+  old_row  ///< a row copied by the columns that a table had before, as the old release would insert it
+};
+
+/// Something that the release before this one does, tried on the new schema.
+struct OldUse {
+  OldUseKind kind = OldUseKind::query;
+  std::string what;  ///< the query's name; the view or table
+  std::string sql;
+  std::optional<Location> location;
+  std::optional<SqlError> base_error;  ///< it fails on base already
+  std::optional<SqlError> error;       ///< on the new schema
+  bool same_result = true;             ///< of a query
+  std::int64_t base_rows = 0;
+  std::int64_t head_rows = 0;
+  std::string migration;  ///< the first behind which it breaks; empty where it does not
+  std::string query;      ///< of the new release, that fails behind this write
+  std::optional<SqlError> query_error;
 };
 
 // ── what the files say
@@ -500,6 +532,7 @@ struct Run {
   std::vector<InvariantObservation> invariants;
   std::vector<ExpectationObservation> expectations;
   std::vector<QueryObservation> queries;
+  std::vector<OldUse> old_uses;
   std::vector<std::string> not_taken;  ///< files of the folder that the format did not take, with the reason
   std::vector<std::string> remarks;    ///< what a reader should know, for example that tables hold no rows
   std::optional<Failure> failure;      ///< why the run ended early

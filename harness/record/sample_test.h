@@ -27,6 +27,7 @@ inline StatementRecord full_statement() {
           Microseconds(1234),
           42,
           true,
+          true,
           7,
           {{"public.users", "table", "AccessExclusiveLock"}},
           {{"public.users", StorageChange::truncated, 10, 8192}},
@@ -78,7 +79,7 @@ inline MigrationRecord full_migration() {
   migration.unannounced = {"table x"};
   migration.second_run = migration.forward;
   migration.second_run_difference = full_difference();
-  migration.interruptions = {{StopKind::database_locked, "DROP TABLE users",
+  migration.interruptions = {{Side::down, StopKind::database_locked, "DROP TABLE users",
                               Location{"migrations/0001_x.up.sql", 4, 2}, full_error(), Microseconds(5000),
                               full_difference(), full_difference(), true, full_error(),
                               Location{"migrations/0001_x.up.sql", 5, 1}, full_difference()}};
@@ -92,15 +93,9 @@ inline MigrationRecord full_migration() {
                        Location{"migrations/0001_x.down.sql", 2, 1},
                        "the row is gone",
                        {{"delete the row", "DELETE FROM users …", full_error()}}}};
-  migration.queue = QueueWait{{"public.users"},
-                              Microseconds(500'000),
-                              "AccessExclusiveLock",
-                              "ALTER TABLE users …",
-                              Location{"migrations/0001_x.up.sql", 2, 1},
-                              Microseconds(480'000),
-                              full_error(),
-                              full_difference(),
-                              full_error()};
+  migration.queues = {{"public.users", Microseconds(500'000), "AccessExclusiveLock", "ALTER TABLE users …",
+                       Location{"migrations/0001_x.up.sql", 2, 1}, Microseconds(480'000), full_error(),
+                       full_difference(), full_error()}};
   migration.traffic =
       Traffic{Microseconds(90'000),
               20,
@@ -172,6 +167,8 @@ inline Run full_run() {
                   21,
                   {1.5, 0.1},
                   {0.30000000000000004, 2}}};
+  run.old_uses = {{OldUseKind::write, "orders", "INSERT INTO orders …", Location{"s.yaml", 4, 5},
+                   full_error(), full_error(), false, 20, 21, "0001", "upcoming", full_error()}};
   run.not_taken = {"README.md (no version)"};
   run.remarks = {"no table holds a row"};
   run.failure = Failure{FailureKind::nothing, "no migration", "add one", Location{"migrations", 1, 2}};

@@ -171,24 +171,23 @@ Result<void> Course::write_and_go_back(Passage& passage) {
   const auto down = passage.migration->down();
   if (!down) return failed(down);
   request.down = &*down;
-  const bool beside = m_beside != nullptr && m_beside_at == passage.index + 1;
-  if (!beside && passage.astray) {
+  engine::Instance* const instance = standing_at_end(passage);
+  if (instance == nullptr) {
     skip("no instance stands where up ends");
     return {};
   }
-  engine::Instance& instance = beside ? *m_beside : *m_instance;
-  auto writes = instance.roll_back_later(request);
+  auto writes = instance->roll_back_later(request);
   if (writes && !*writes) {
     skip("not done on this engine");
     return {};
   }
-  const auto restored = writes ? instance.restore_sequences(passage.after) : failed(writes);
+  const auto restored = writes ? instance->restore_sequences(passage.after) : failed(writes);
   if (writes) record.writes = std::move(**writes);
   if (restored) return {};
   if (restored.error().kind == FailureKind::interrupted || interrupted()) return failed(restored);
   // Down has ended our sessions, or the server: another instance goes on.
   if (!writes) skip(restored.error().message);
-  if (beside)
+  if (instance == m_beside.get())
     m_beside.reset();
   else
     passage.astray = true;

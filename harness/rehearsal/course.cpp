@@ -207,7 +207,9 @@ Result<bool> Course::pass(std::size_t index) {
     return true;
   }
   if (const auto interrupted = interrupt(passage); !interrupted) return failed(interrupted);
+  if (const auto inserted = insert_as_before(passage); !inserted) return failed(inserted);
   if (const auto written = write_and_go_back(passage); !written) return failed(written);
+  if (const auto interrupted = interrupt_back(passage); !interrupted) return failed(interrupted);
   if (const auto queued = queue(passage); !queued) return failed(queued);
   if (const auto met = meet_traffic(passage); !met) return failed(met);
   m_state = std::move(passage.after);
@@ -219,6 +221,12 @@ Result<bool> Course::pass(std::size_t index) {
   }
   if (const auto seeded = seed(); !seeded) return failed(seeded);
   return true;
+}
+
+/// An instance that stands at S1 after all stages: beside, or else the main one; null where none does.
+engine::Instance* Course::standing_at_end(const Passage& passage) const {
+  if (m_beside != nullptr && m_beside_at == passage.index + 1) return m_beside.get();
+  return passage.astray ? nullptr : m_instance.get();
 }
 
 /// Tables that this migration has brought get rows for the next one to meet, here and beside.

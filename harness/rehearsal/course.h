@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,8 +13,8 @@
 namespace lockkeeper::rehearsal {
 
 /// One drive of a trial through its stages. Each stage is a file of its own: forward.cpp, back.cpp,
-/// again.cpp, after_writes.cpp, interrupted.cpp, dry_run.cpp, chain.cpp, queries.cpp; what all of them share
-/// is in course.cpp.
+/// again.cpp, after_writes.cpp, interrupted.cpp, queue.cpp, traffic.cpp, dry_run.cpp, chain.cpp, queries.cpp,
+/// old_release.cpp; what all of them share is in course.cpp.
 class Course {
  public:
   Course(engine::Engine& engine, const scenario::Scenario& scenario, const history::History& history,
@@ -84,14 +85,31 @@ class Course {
   Result<void> write_and_go_back(Passage& passage);
   Result<void> seed();
   Result<void> queue(Passage& passage);
+  Result<bool> queue_on(Passage& passage, const std::string& table);
   Result<void> meet_traffic(Passage& passage);
 
+  /// A side that is to be stopped on its way: the migrations that are in before and after it, the states
+  /// then, and how it ran undisturbed.
+  struct Attempt {
+    record::Side side = record::Side::up;
+    std::size_t from = 0;
+    std::size_t to = 0;
+    const engine::State* before = nullptr;
+    const engine::State* after = nullptr;
+    const record::SideRun* seen = nullptr;
+  };
   Result<void> interrupt(Passage& passage);
-  Result<bool> stop_by(Passage& passage, const engine::Stop& stop, const record::StatementRecord* before,
-                       bool last);
+  Result<void> interrupt_back(Passage& passage);
+  Result<void> stop_everywhere(Passage& passage, const Attempt& attempt);
+  Result<bool> stop_by(Passage& passage, const Attempt& attempt, const engine::Stop& stop,
+                       const record::StatementRecord* before, bool last);
   Result<void> stop_program(Passage& passage);
-  Result<void> retry(Passage& passage, record::Interruption& interruption);
-  Result<bool> stand_beside(const Passage& passage);
+  Result<bool> stop_program_by(Passage& passage, record::StopKind how, std::size_t after);
+  static Attempt going_up(const Passage& passage);
+  Result<void> retry(Passage& passage, const Attempt& attempt, record::Interruption& interruption);
+  Result<void> learn_noise_of_down(Passage& passage);
+  Result<bool> stand_beside(const Passage& passage, const Attempt& attempt);
+  engine::Instance* standing_at_end(const Passage& passage) const;
 
   Result<void> go_up_together();
   Result<void> go_up_by_tool(engine::Instance& instance);
@@ -107,6 +125,16 @@ class Course {
   Result<void> observe_head();
   Result<void> observe_expectations(engine::Instance& base);
   Result<void> observe_query(engine::Instance& base, const scenario::Query& query);
+
+  using Broken = std::function<Result<bool>(engine::Instance&)>;
+  /// The base, which is made when it is first asked for.
+  using BaseInstance = std::function<Result<engine::Instance*>()>;
+  Result<std::string> first_behind(const Broken& broken);
+  Result<void> insert_as_before(Passage& passage);
+  Result<void> observe_old_views(const BaseInstance& base);
+  Result<void> observe_old_release(const BaseInstance& base);
+  Result<void> observe_old_query(const BaseInstance& base, const scenario::Query& query);
+  Result<void> observe_old_write(const BaseInstance& base, const scenario::OldRelease::Write& write);
 
   engine::Engine& m_engine;
   const scenario::Scenario& m_scenario;

@@ -3,8 +3,8 @@
 
 #include "rehearsal/course.h"
 
-/// Stage 5, interrupted: up is stopped in its middle and run again, beside the instance that goes on. What a
-/// stop leaves must be S0 or S1, and the retry must end in S1.
+/// Stage 5, interrupted: a side is stopped in its middle and run again, beside the instance that goes on.
+/// What a stop leaves must be the state before or the one after it, and the retry must end in the latter.
 namespace lockkeeper::rehearsal {
 
 using engine::Observe;
@@ -31,56 +31,116 @@ std::vector<std::size_t> spread(std::size_t count, std::size_t most) {
 
 }  // namespace
 
-/// An instance at S0 of this migration; false where there is no room for it, or where it finds other rows
+/// An instance where the attempt begins; false where there is no room for it, or where it finds other rows
 /// there than the main one did, so that nothing could be compared.
-Result<bool> Course::stand_beside(const Passage& passage) {
-  if (m_beside == nullptr || m_beside_at != passage.index) {
+Result<bool> Course::stand_beside(const Passage& passage, const Attempt& attempt) {
+  if (m_beside == nullptr || m_beside_at != attempt.from) {
     m_beside.reset();
     if (!m_ground.has_room_beside()) {
       passage.record->skipped.push_back(
           {record::Stage::interrupted, "no room, or no second processor, for an instance beside"});
       return false;
     }
-    auto instance = m_ground.at(passage.index);
+    auto instance = m_ground.at(attempt.from);
     if (!instance) return failed(instance);
     m_beside = std::move(*instance);
-    m_beside_at = passage.index;
-    auto state = m_beside->read_state(&passage.before, everything());
+    m_beside_at = attempt.from;
+    auto state = m_beside->read_state(attempt.before, everything());
     if (!state) return failed(state);
     m_beside_state = std::move(*state);
   }
-  const bool same = engine::without(engine::compare(passage.before, m_beside_state), m_noise).empty();
+  const bool same = engine::without(engine::compare(*attempt.before, m_beside_state), m_noise).empty();
   if (!same)
     passage.record->skipped.push_back(
         {record::Stage::interrupted, "another instance holds other rows before it"});
   return same;
 }
 
+Course::Attempt Course::going_up(const Passage& passage) {
+  return {Side::up,        passage.index,  passage.index + 1,
+          &passage.before, &passage.after, &*passage.record->forward};
+}
+
 Result<void> Course::interrupt(Passage& passage) {
-  auto& record = *passage.record;
   if (m_options.depth == record::Depth::quick || m_options.keep == Keep::yes) return {};
   if (passage.migration->command) return stop_program(passage);
-  const auto& forward = *record.forward;
-  const std::size_t count = forward.statements.size();
-  if (count == 0) return {};
-  const bool inside = forward.shape == TransactionShape::one_transaction;
+  return stop_everywhere(passage, going_up(passage));
+}
+
+/// A way back in one transaction leaves nothing half-done, which is seen only where all is.
+Result<void> Course::interrupt_back(Passage& passage) {
+  const auto& record = *passage.record;
+  if (m_options.depth == record::Depth::quick || m_options.keep == Keep::yes) return {};
+  if (passage.migration->command || !passage.back_ran || record.down_did_nothing) return {};
+  if (m_options.depth != record::Depth::full && record.back->shape == TransactionShape::one_transaction)
+    return {};
+  const Attempt down{Side::down,     passage.index + 1, passage.index,
+                     &passage.after, &passage.back,     &*record.back};
+  const auto stopped = stop_everywhere(passage, down);
+  // Where it went back it stands at S2, which is not always S0.
+  if (m_beside_at == passage.index) m_beside.reset();
+  return stopped;
+}
+
+namespace {
+
+/// Where a side is stopped in which ways.
+std::vector<Stop> stops_of(const record::SideRun& run, const std::vector<StopKind>& ways,
+                           record::Depth depth) {
+  const std::size_t count = run.statements.size();
+  const bool inside = run.shape == TransactionShape::one_transaction;
+  const auto outside = [&](std::size_t at) { return !run.statements[at].locks_observed; };
   std::vector<Stop> stops;
-  for (const StopKind how : m_engine.stops()) {
+  for (const StopKind how : ways) {
+    const bool waits =
+        how == StopKind::ended_inside || how == StopKind::lock_timeout || how == StopKind::statement_timeout;
+    const bool thorough =
+        how == StopKind::lock_timeout || how == StopKind::statement_timeout || how == StopKind::server_killed;
+    if (thorough && depth != record::Depth::full) continue;
     // In one transaction somebody else's lock meets its first statement, and no other; and nothing commits on
     // its way.
-    if (how == StopKind::ended_inside && inside) continue;
+    if (waits && inside) continue;
+    if (how == StopKind::server_killed) {
+      // Once: where most is in and not all.
+      std::size_t at = inside ? count : count / 2;
+      for (std::size_t last = count; !inside && last > 0; --last) {
+        if (!outside(last - 1)) continue;
+        at = last - 1;
+        break;
+      }
+      stops.push_back({how, at});
+      continue;
+    }
     const bool once = how == StopKind::database_locked && inside;
     const std::size_t most = inside ? k_most_inside : k_most_between;
     // Before what ends the transaction too; where there is none, that is after everything.
     const std::size_t places = once ? 1 : how == StopKind::session_ended && inside ? count + 1 : count;
     for (const std::size_t before : spread(places, most)) {
-      if (how != StopKind::ended_inside || !forward.statements[before].locks_observed)
-        stops.push_back({how, before});
+      if (!waits || outside(before)) stops.push_back({how, before});
     }
   }
+  return stops;
+}
+
+/// A crash empties unlogged tables, whatever ran.
+void leave_out_unlogged(const engine::State& state, record::StateDifference& difference) {
+  std::set<std::string> unlogged;
+  for (const engine::Object& object : state.objects) {
+    if (object.kind == "table" && object.attributes.find("\"persistence\":\"unlogged\"") != std::string::npos)
+      unlogged.insert(object.identity);
+  }
+  std::erase_if(difference.data, [&](const auto& data) { return unlogged.contains(data.table); });
+}
+
+}  // namespace
+
+Result<void> Course::stop_everywhere(Passage& passage, const Attempt& attempt) {
+  const auto& statements = attempt.seen->statements;
+  if (statements.empty()) return {};
+  const std::vector<Stop> stops = stops_of(*attempt.seen, m_engine.stops(), m_options.depth);
   for (const Stop& stop : stops) {
-    const auto* statement = stop.before < count ? &forward.statements[stop.before] : nullptr;
-    const auto going = stop_by(passage, stop, statement, &stop == &stops.back());
+    const auto* before = stop.before < statements.size() ? &statements[stop.before] : nullptr;
+    const auto going = stop_by(passage, attempt, stop, before, &stop == &stops.back());
     if (!going) return failed(going);
     if (!*going) return {};
   }
@@ -88,16 +148,17 @@ Result<void> Course::interrupt(Passage& passage) {
 }
 
 /// False where there is nothing to be compared with, now or from here on.
-Result<bool> Course::stop_by(Passage& passage, const Stop& stop, const record::StatementRecord* before,
-                             bool last) {
+Result<bool> Course::stop_by(Passage& passage, const Attempt& attempt, const Stop& stop,
+                             const record::StatementRecord* before, bool last) {
   auto& record = *passage.record;
-  const auto standing = stand_beside(passage);
+  const auto standing = stand_beside(passage, attempt);
   if (!standing) return failed(standing);
   if (!*standing) return false;
   auto outcome =
-      run_side(*m_beside, *passage.migration, Side::up, m_options.statement_timeout, Observe::yes, stop);
+      run_side(*m_beside, *passage.migration, attempt.side, m_options.statement_timeout, Observe::yes, stop);
   if (!outcome) return failed(outcome);
   Interruption interruption;
+  interruption.side = attempt.side;
   interruption.how = stop.how;
   if (before != nullptr) {
     interruption.before = before->text;
@@ -109,15 +170,18 @@ Result<bool> Course::stop_by(Passage& passage, const Stop& stop, const record::S
     return true;
   }
   interruption.waited = outcome->run.duration - *outcome->stopped_at;
-  auto state = m_beside->read_state(&m_beside_state, outcome->touched);
+  const bool crashed = stop.how == StopKind::server_killed;
+  auto state = m_beside->read_state(&m_beside_state, crashed ? everything() : outcome->touched);
   if (!state) return failed(state);
   interruption.left = engine::without(engine::compare(m_beside_state, *state), m_noise);
+  if (crashed) leave_out_unlogged(m_beside_state, interruption.left);
   if (!interruption.left.empty() || !interruption.error)
-    interruption.missing = engine::without(engine::compare(passage.after, *state), m_noise);
+    interruption.missing = engine::without(engine::compare(*attempt.after, *state), m_noise);
   // What left nothing is retried once, after the last stop. Where all was in, only what changes no state was
-  // still to come.
+  // still to come. A crash skips numbers of sequences, so that rows of a retry behind it may have others.
   const bool all_in = !interruption.left.empty() && interruption.missing.empty();
-  if (!interruption.error || all_in) {
+  const bool numbers_differ = crashed && !engine::compare_sequences(m_beside_state, *state).empty();
+  if (!interruption.error || all_in || (numbers_differ && !interruption.left.empty())) {
     m_beside.reset();
   } else if (last || !interruption.left.empty()) {
     // The numbers that the attempt took from sequences are not given back.
@@ -126,14 +190,16 @@ Result<bool> Course::stop_by(Passage& passage, const Stop& stop, const record::S
         return failed(restored);
     }
     m_beside_state = std::move(*state);
-    if (const auto retried = retry(passage, interruption); !retried) return failed(retried);
+    if (const auto retried = retry(passage, attempt, interruption); !retried) return failed(retried);
+  } else if (crashed) {
+    m_beside.reset();  // what was unlogged is gone
   }
   record.interruptions.push_back(std::move(interruption));
   return true;
 }
 
-Result<void> Course::retry(Passage& passage, Interruption& interruption) {
-  auto outcome = run(*m_beside, *passage.migration, Side::up, Observe::yes);
+Result<void> Course::retry(Passage& passage, const Attempt& attempt, Interruption& interruption) {
+  auto outcome = run(*m_beside, *passage.migration, attempt.side, Observe::yes);
   if (!outcome) return failed(outcome);
   interruption.retried = true;
   interruption.retry_error = std::move(outcome->run.error);
@@ -141,51 +207,115 @@ Result<void> Course::retry(Passage& passage, Interruption& interruption) {
   auto state = m_beside->read_state(&m_beside_state, outcome->touched);
   if (!state) return failed(state);
   if (!interruption.retry_error) {
-    interruption.retry_difference = engine::without(engine::compare(passage.after, *state), m_noise);
-    if (!interruption.retry_difference.empty()) {
-      if (const auto learnt = learn_noise_of_up(passage); !learnt) return learnt;
-      interruption.retry_difference = engine::without(std::move(interruption.retry_difference), m_noise);
+    auto& difference = interruption.retry_difference;
+    difference = engine::without(engine::compare(*attempt.after, *state), m_noise);
+    if (interruption.how == StopKind::server_killed) leave_out_unlogged(*attempt.after, difference);
+    if (!difference.empty()) {
+      const auto learnt =
+          attempt.side == Side::up ? learn_noise_of_up(passage) : learn_noise_of_down(passage);
+      if (!learnt) return learnt;
+      difference = engine::without(std::move(difference), m_noise);
     }
   }
-  if (interruption.retry_error || !interruption.retry_difference.empty()) {
+  if (interruption.retry_error || !interruption.retry_difference.empty() ||
+      interruption.how == StopKind::server_killed) {
     m_beside.reset();
     return {};
   }
   m_beside_state = std::move(*state);
-  m_beside_at = passage.index + 1;
+  m_beside_at = attempt.to;
   return {};
 }
 
-/// A program's statements are its own: it can only be kept waiting.
+/// Runs down once more from a clean S1.
+Result<void> Course::learn_noise_of_down(Passage& passage) {
+  const auto clean = m_ground.at(passage.index + 1);
+  if (!clean) return failed(clean);
+  const auto down = run(**clean, *passage.migration, Side::down, Observe::no);
+  if (!down) return failed(down);
+  const auto back = (*clean)->read_state(&passage.back, everything());
+  if (!back) return failed(back);
+  add(m_noise, engine::compare(passage.back, *back));
+  return {};
+}
+
+namespace {
+
+/// After how many of its statements a program is stopped: before the last one that writes, which is mostly
+/// the one that notes that the migration is done, and where all is tried also half-way and behind it.
+std::vector<std::size_t> places_of(const record::SideRun& run, record::Depth depth) {
+  std::vector<std::size_t> writing;
+  for (std::size_t at = 0; at < run.statements.size(); ++at) {
+    if (run.statements[at].wal_bytes > 0) writing.push_back(at);
+  }
+  if (writing.empty()) return {};
+  std::set<std::size_t> places;
+  if (depth == record::Depth::full) places = {writing[writing.size() / 2], writing.back() + 1};
+  places.insert(writing.back());
+  places.erase(0);
+  return {places.begin(), places.end()};
+}
+
+}  // namespace
+
+/// A program's statements are its own. On a server its sessions are ended between two of them; on a file
+/// another connection keeps it waiting.
 Result<void> Course::stop_program(Passage& passage) {
   const auto stops = m_engine.stops();
-  if (std::find(stops.begin(), stops.end(), StopKind::database_locked) == stops.end()) {
-    passage.record->skipped.push_back(
-        {record::Stage::interrupted, "a program outside runs it, which is not stopped in its middle"});
+  if (std::find(stops.begin(), stops.end(), StopKind::database_locked) != stops.end()) {
+    const auto stopped = stop_program_by(passage, StopKind::database_locked, 0);
+    if (!stopped) return failed(stopped);
     return {};
   }
-  const auto standing = stand_beside(passage);
+  for (const std::size_t place : places_of(*passage.record->forward, m_options.depth)) {
+    const auto going = stop_program_by(passage, StopKind::session_ended, place);
+    if (!going) return failed(going);
+    if (!*going) return {};
+  }
+  return {};
+}
+
+/// False where there is nothing to be compared with. It is run again whatever it left: what it keeps in its
+/// own books is no part of a state.
+Result<bool> Course::stop_program_by(Passage& passage, StopKind how, std::size_t after) {
+  const auto& statements = passage.record->forward->statements;
+  const Attempt up = going_up(passage);
+  const auto standing = stand_beside(passage, up);
   if (!standing) return failed(standing);
-  if (!*standing) return {};
+  if (!*standing) return false;
   auto tool = passage.migration->command(*passage.migration, Side::up);
   if (!tool) return failed(tool);
   auto request = request_of(std::move(*tool), Side::up, passage.migration->up_path, Observe::yes);
-  request.while_locked = true;
+  request.while_locked = how == StopKind::database_locked;
+  if (!request.while_locked) request.stop_after = after;
   request.must_connect = false;
   auto outcome = m_beside->run_tool(request);
   if (!outcome) return failed(outcome);
+  if (request.stop_after && !outcome->stopped_at) {
+    m_beside.reset();
+    return true;
+  }
   Interruption interruption;
-  interruption.how = StopKind::database_locked;
+  interruption.how = how;
+  if (!request.while_locked && after < statements.size()) {
+    interruption.before = statements[after].text;
+    interruption.location = statements[after].location;
+  }
   interruption.error = std::move(outcome->run.error);
-  interruption.waited = outcome->run.duration;
+  const record::Microseconds none{0};
+  interruption.waited = std::max(none, outcome->run.duration - outcome->stopped_at.value_or(none));
   auto state = m_beside->read_state(&m_beside_state, everything());
   if (!state) return failed(state);
   interruption.left = engine::without(engine::compare(m_beside_state, *state), m_noise);
   interruption.missing = engine::without(engine::compare(passage.after, *state), m_noise);
+  // The numbers that the attempt took from sequences are not given back.
+  if (interruption.left.empty()) {
+    if (const auto restored = m_beside->restore_sequences(m_beside_state); !restored) return failed(restored);
+  }
   m_beside_state = std::move(*state);
-  if (const auto retried = retry(passage, interruption); !retried) return retried;
+  if (const auto retried = retry(passage, up, interruption); !retried) return failed(retried);
   passage.record->interruptions.push_back(std::move(interruption));
-  return {};
+  return true;
 }
 
 }  // namespace lockkeeper::rehearsal

@@ -56,12 +56,25 @@ Result<void> Course::observe_invariants(record::Moment moment, const std::string
 /// With the whole trial up, a clean base is set beside it. What is tried here may draw from sequences: they
 /// are put back, so that the chain finds the head as it was.
 Result<void> Course::observe_head() {
-  if (m_scenario.after_up.empty() && m_scenario.queries.empty()) return {};
+  const bool asked = !m_scenario.after_up.empty() || !m_scenario.queries.empty();
   if (m_passed.size() < m_trial.judged.size()) {
-    m_run.remarks.push_back("expectations and queries were not looked at: the head was not reached");
+    if (asked || m_scenario.old_release)
+      m_run.remarks.push_back("expectations and queries were not looked at: the head was not reached");
     return {};
   }
-  const auto base = m_ground.at(m_trial.first);
+  std::unique_ptr<Instance> made;
+  const BaseInstance base_instance = [&]() -> Result<Instance*> {
+    if (made == nullptr) {
+      auto instance = m_ground.at(m_trial.first);
+      if (!instance) return failed(instance);
+      made = std::move(*instance);
+    }
+    return made.get();
+  };
+  if (const auto seen = observe_old_views(base_instance); !seen) return seen;
+  if (const auto seen = observe_old_release(base_instance); !seen) return seen;
+  if (!asked) return m_scenario.old_release ? m_instance->restore_sequences(m_state) : Result<void>();
+  const auto base = base_instance();
   if (!base) return failed(base);
   // The base was analyzed when it was made; the head is looked at as it is once autovacuum has been by.
   if (const auto analyzed = m_instance->analyze(); !analyzed) return analyzed;

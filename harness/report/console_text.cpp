@@ -239,7 +239,7 @@ void add_chain(Lines& lines, const record::Run& run, const Paint& paint) {
 void add_queries(Lines& lines, const record::Run& run, const Paint& paint) {
   for (const record::QueryObservation& query : run.queries) {
     Lines facts;
-    if (query.base_error) facts.emplace_back("fails on base");
+    if (query.base_error) facts.emplace_back(query.head_error ? "fails on base" : "new: runs on head alone");
     if (query.head_error) facts.emplace_back("fails on head");
     if (facts.empty()) {
       facts.push_back(fmt::format("{} → {}, {}", median_time(query.base_milliseconds),

@@ -321,7 +321,7 @@ Outcome outcome_of(const record::Run& run, const record::QueryObservation& query
   const bool stopped = std::any_of(run.findings.begin(), run.findings.end(), [&](const auto& finding) {
     return stops_the_merge(run, finding) && is_about(finding, query);
   });
-  if (query.base_error || query.head_error || stopped) return Outcome::failed;
+  if (query.head_error || stopped) return Outcome::failed;
   return query.same_result || query.ambiguous_result ? Outcome::ok : Outcome::differs;
 }
 

@@ -24,6 +24,12 @@ constexpr int k_newest_postgres = 18;
 
 using Texts = std::vector<std::string>;
 
+const Texts k_scenario_keys = {"scenario",   "engine",  "database",   "scale",
+                               "init",       "fixture", "migrations", "invariants",
+                               "after_up",   "queries", "allow",      "expect_findings",
+                               "levels",     "gate",    "depth",      "longest_wait_ms",
+                               "production", "writes",  "seed_rows",  "old_release"};
+
 /// Turns the values of one file into a scenario, one function for each key.
 class Loader {
  public:
@@ -31,6 +37,7 @@ class Loader {
 
   Result<Scenario> load(const Value& root);
   Result<std::vector<Allow>> load_baseline(const Value& root);
+  Result<OldRelease> load_release(const Value& root);
 
  private:
   void load_engine(const Value& value);
@@ -51,6 +58,8 @@ class Loader {
   Texts sqlstates(const Fields& fields);
   void check_attributes(const Fields& fields, const std::string& subject);
   void load_query(const Value& value);
+  Query query_of(const Value& value, std::set<std::string>& names);
+  OldRelease old_release_of(const Fields& fields);
   void load_allow(const Value& value);
   void load_expected_finding(const Value& value);
   void load_levels(const Value& value);
@@ -78,10 +87,7 @@ class Loader {
 };
 
 Result<Scenario> Loader::load(const Value& root) {
-  const Fields fields(m_problems, root, "a scenario",
-                      {"scenario", "engine", "database", "scale", "init", "fixture", "migrations",
-                       "invariants", "after_up", "queries", "allow", "expect_findings", "levels", "gate",
-                       "depth", "longest_wait_ms", "production", "writes", "seed_rows"});
+  const Fields fields(m_problems, root, "a scenario", k_scenario_keys);
   m_scenario.name = fields.required_text("scenario");
   if (const Value* value = fields.find("engine")) load_engine(*value);
   if (const Value* value = fields.find("database")) check_database(*value);
@@ -100,6 +106,8 @@ Result<Scenario> Loader::load(const Value& root) {
     m_scenario.longest_wait = std::chrono::milliseconds(*wait);
   if (const Value* value = fields.find("production")) load_production(*value);
   m_scenario.writes = fields.texts("writes");
+  if (const Value* value = fields.find("old_release"))
+    m_scenario.old_release = old_release_of(Fields(m_problems, *value, "old_release", {"queries", "writes"}));
   if (const Value* value = fields.find("seed_rows")) {
     const auto rows = amount(*value, "seed_rows");
     if (rows) m_scenario.seed_rows = static_cast<int>(std::min(*rows, 1e6));
@@ -114,6 +122,27 @@ Result<std::vector<Allow>> Loader::load_baseline(const Value& root) {
   if (fields.required("allow") != nullptr) each(fields, "allow", &Loader::load_allow);
   if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
   return std::move(m_scenario.allow);
+}
+
+Result<OldRelease> Loader::load_release(const Value& root) {
+  OldRelease release = old_release_of(Fields(m_problems, root, "a scenario", k_scenario_keys));
+  if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
+  return release;
+}
+
+OldRelease Loader::old_release_of(const Fields& fields) {
+  OldRelease release;
+  std::set<std::string> names;
+  if (const Value* list = fields.find("queries")) {
+    for (const Value& item : items_of(m_problems, *list, key_named("queries")))
+      release.queries.push_back(query_of(item, names));
+  }
+  const Value* const writes = fields.find("writes");
+  if (writes == nullptr) return release;
+  const std::vector<Value> single = {*writes};
+  for (const Value& item : writes->kind == Value::Kind::list ? writes->items : single)
+    release.writes.push_back({read_text(m_problems, item, key_named("writes")), item.location});
+  return release;
 }
 
 void Loader::each(const Fields& fields, const std::string& key, void (Loader::*load_one)(const Value&)) {
@@ -558,6 +587,10 @@ std::vector<std::optional<std::string>> Loader::parameters(const Fields& fields)
 }
 
 void Loader::load_query(const Value& value) {
+  m_scenario.queries.push_back(query_of(value, m_query_names));
+}
+
+Query Loader::query_of(const Value& value, std::set<std::string>& names) {
   const Fields fields(m_problems, value, "a query",
                       {"name", "sql", "params", "uses_index", "at_most", "at_least", "same_result"});
   Query query;
@@ -569,8 +602,8 @@ void Loader::load_query(const Value& value) {
   query.at_most = factor(fields, "at_most", "", "1.10x");
   query.at_least_faster = factor(fields, "at_least", " faster", "10x faster");
   query.same_result = fields.flag("same_result").value_or(true);
-  check_unique(m_query_names, query.name, value.location);
-  m_scenario.queries.push_back(std::move(query));
+  check_unique(names, query.name, value.location);
+  return query;
 }
 
 void Loader::check_rule(const std::string& name, const Location& location) {
@@ -647,6 +680,12 @@ Result<std::vector<Allow>> load_baseline(const std::string& path, const std::vec
   const Result<Value> root = read_yaml(path);
   if (!root) return failed(root);
   return Loader(path, rules).load_baseline(*root);
+}
+
+Result<OldRelease> load_release(const std::string& path, std::string text) {
+  const Result<Value> root = parse_yaml(path, std::move(text));
+  if (!root) return failed(root);
+  return Loader(path, {}).load_release(*root);
 }
 
 Scenario for_directory(const std::string& path) {

@@ -16,6 +16,10 @@ Result<Scenario> load(const std::string& path, const std::vector<std::string>& r
 /// The allow list of a file that holds nothing else (lockkeeper baseline writes one), as strictly.
 Result<std::vector<Allow>> load_baseline(const std::string& path, const std::vector<std::string>& rules);
 
+/// What a scenario's text, as an earlier release has it, says that release runs: its queries and writes. The
+/// rest of it is not looked at. `path` is for messages.
+Result<OldRelease> load_release(const std::string& path, std::string text);
+
 /// A scenario for a folder of migrations and nothing else.
 Scenario for_directory(const std::string& path);
 

@@ -162,7 +162,7 @@ TEST_F(LoadTest, unknown_keys_are_refused) {
             "hint: a scenario knows: scenario, engine, database, scale, init, fixture, migrations, "
             "invariants, after_up, "
             "queries, allow, expect_findings, levels, gate, depth, "
-            "longest_wait_ms, production, writes, seed_rows");
+            "longest_wait_ms, production, writes, seed_rows, old_release");
   EXPECT_EQ(failure(with("queries:\n  - {name: ü, sqll: x}")),
             "FILE:4:15: error: unknown key 'sqll' (did you mean 'sql'?)\n"
             "hint: a query knows: name, sql, params, uses_index, at_most, at_least, same_result");

@@ -108,6 +108,18 @@ struct Query {
   Location location;
 };
 
+/// What the release before this one runs, for as long as both are at work.
+struct OldRelease {
+  struct Write {
+    std::string sql;
+    Location location;
+  };
+  std::vector<Query> queries;
+  std::vector<Write> writes;  ///< one statement each
+  std::string from;           ///< "git ref 'origin/main'"; empty: the scenario says it itself
+  std::string unread;         ///< why nothing of it is known
+};
+
 struct Allow {
   std::string rule;
   std::string migration;  ///< empty: any
@@ -154,6 +166,7 @@ struct Scenario {
   std::vector<Invariant> invariants;
   std::vector<Expectation> after_up;
   std::vector<Query> queries;
+  std::optional<OldRelease> old_release;
   std::vector<Allow> allow;
   std::vector<ExpectedFinding> expect_findings;
   std::vector<LevelChange> levels;

@@ -93,21 +93,20 @@ class Converter {
   std::size_t m_values = 0;
 };
 
-Result<std::string> read_text(const std::string& path) {
-  Result<std::string> text = read_file(path);
-  if (!text) return failed(text);
+/// The text without a byte order mark, if it can be a scenario's.
+Result<std::string> checked(const std::string& path, std::string text) {
   const auto refused = [&](std::string cause, std::string hint, int line = 0) {
     return failed(FailureKind::usage, fmt::format("scenario '{}': {}", path, cause), std::move(hint),
                   Location{path, line, 0});
   };
-  if (text->size() > k_largest_bytes) {
-    return refused(fmt::format("{} is too large for a scenario", human_bytes(text->size())),
+  if (text.size() > k_largest_bytes) {
+    return refused(fmt::format("{} is too large for a scenario", human_bytes(text.size())),
                    "rows belong into a fixture, statements into migrations");
   }
-  if (text->starts_with("\xEF\xBB\xBF")) text->erase(0, 3);
-  const std::size_t bad = std::min(first_invalid_utf8(*text).value_or(std::string::npos), text->find('\0'));
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  const std::size_t bad = std::min(first_invalid_utf8(text).value_or(std::string::npos), text.find('\0'));
   if (bad != std::string::npos) {
-    const auto line = std::count(text->begin(), text->begin() + static_cast<std::ptrdiff_t>(bad), '\n') + 1;
+    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n') + 1;
     return refused("not UTF-8 text", "save the file as UTF-8", static_cast<int>(line));
   }
   return text;
@@ -116,7 +115,13 @@ Result<std::string> read_text(const std::string& path) {
 }  // namespace
 
 Result<Value> read_yaml(const std::string& path) {
-  const Result<std::string> text = read_text(path);
+  Result<std::string> text = read_file(path);
+  if (!text) return failed(text);
+  return parse_yaml(path, std::move(*text));
+}
+
+Result<Value> parse_yaml(const std::string& path, std::string written) {
+  const Result<std::string> text = checked(path, std::move(written));
   if (!text) return failed(text);
   Converter converter(path, *text);
   try {

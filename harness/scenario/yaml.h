@@ -27,5 +27,7 @@ struct Value {
 /// empty, more than one document, a key twice in one map, a key that is no text, nested or expanded beyond
 /// reason.
 Result<Value> read_yaml(const std::string& path);
+/// The same of a text that was read already; `path` is for messages.
+Result<Value> parse_yaml(const std::string& path, std::string text);
 
 }  // namespace lockkeeper::scenario

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -13,16 +16,26 @@ namespace {
 void find_lock_queue(const record::Run& run, const scenario::Scenario& scenario,
                      std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
-    if (!migration.queue || migration.queue->others <= scenario.longest_wait) continue;
-    const record::QueueWait& queue = *migration.queue;
+    std::vector<const record::QueueWait*> long_ones;
+    for (const record::QueueWait& queue : migration.queues) {
+      if (queue.others > scenario.longest_wait) long_ones.push_back(&queue);
+    }
+    if (long_ones.empty()) continue;
+    const auto shorter = [](const auto* a, const auto* b) { return a->others < b->others; };
+    const auto& queue = **std::max_element(long_ones.begin(), long_ones.end(), shorter);
     record::Finding finding = finding_of(
         k_lock_queue, migration, record::Side::up,
         fmt::format(
             "while a transaction that has read {} stays open, up waits with {} and everybody else behind "
             "it: a read took {} (at most {} are allowed), and would take as long as that transaction",
-            some_of(queue.tables), queue.mode, human(queue.others), human(scenario.longest_wait)));
+            queue.table, queue.mode, human(queue.others), human(scenario.longest_wait)));
     finding.statement = abridged(queue.statement, 120);
     if (queue.location) finding.location = queue.location;
+    for (const auto* other : long_ones) {
+      if (other != &queue)
+        finding.evidence.push_back(
+            fmt::format("the same behind a reader of {}: {}", other->table, human(other->others)));
+    }
     if (queue.error) {
       finding.evidence.push_back("up lets go in the end: " + error_text(*queue.error));
       finding.evidence.push_back("it leaves " + (queue.left.empty()

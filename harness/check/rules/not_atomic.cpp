@@ -5,36 +5,42 @@
 #include "check/finding.h"
 #include "check/interruptions.h"
 #include "check/rules/rules.h"
+#include "record/names.h"
 
 namespace lockkeeper::check {
 
 namespace {
 
-/// One finding a migration: the places are its evidence.
+/// One finding a side: the places are its evidence.
+void find_half_way(const record::MigrationRecord& migration, record::Side side,
+                   std::vector<record::Finding>& findings) {
+  const record::Interruption* first = nullptr;
+  std::vector<std::string> evidence;
+  bool mended = true;
+  for (const record::Interruption& one : migration.interruptions) {
+    if (one.side != side || !one.error || one.left.empty() || one.missing.empty()) continue;
+    if (first == nullptr) first = &one;
+    mended = mended && !one.retry_error && one.retry_difference.empty();
+    evidence.push_back(fmt::format("{}: {}", stopped_where(one), what_differs(one.left, later_of(side))));
+  }
+  if (first == nullptr) return;
+  record::Finding finding =
+      finding_of(k_not_atomic, migration, side,
+                 fmt::format("{}, {} leaves the database half-way: {}", stopped_where(*first),
+                             record::name_of(side), what_differs(first->left, later_of(side))));
+  if (first->location) finding.location = first->location;
+  if (mended && first->retried) finding.message += "; run again, it gets through";
+  // A way back is driven by people, who look.
+  if ((mended && first->retried) || side == record::Side::down) finding.level = record::Level::note;
+  if (evidence.size() > 1) finding.evidence = std::move(evidence);
+  findings.push_back(std::move(finding));
+}
+
 void find_not_atomic(const record::Run& run, const scenario::Scenario&,
                      std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
-    const record::Interruption* first = nullptr;
-    std::vector<std::string> evidence;
-    bool mended = true;
-    for (const record::Interruption& one : migration.interruptions) {
-      if (!one.error || one.left.empty() || one.missing.empty()) continue;
-      if (first == nullptr) first = &one;
-      mended = mended && one.retried && !one.retry_error && one.retry_difference.empty();
-      evidence.push_back(fmt::format("{}: {}", stopped_where(one), what_differs(one.left, Later::after_up)));
-    }
-    if (first == nullptr) continue;
-    record::Finding finding =
-        finding_of(k_not_atomic, migration, record::Side::up,
-                   fmt::format("{}, up leaves the database half-way: {}", stopped_where(*first),
-                               what_differs(first->left, Later::after_up)));
-    if (first->location) finding.location = first->location;
-    if (mended) {
-      finding.message += "; run again, it gets through";
-      finding.level = record::Level::note;
-    }
-    if (evidence.size() > 1) finding.evidence = std::move(evidence);
-    findings.push_back(std::move(finding));
+    for (const record::Side side : {record::Side::up, record::Side::down})
+      find_half_way(migration, side, findings);
   }
 }
 
@@ -45,9 +51,8 @@ constinit const Rule k_not_atomic{
     .group = "interruption",
     .level = record::Level::warning,
     .summary =
-        "stopped half-way, up leaves the database neither as it was nor as it should be (a note where "
-        "running it "
-        "again mends that)",
+        "stopped half-way, a side leaves the database neither as it was nor as it should be (a note of a "
+        "way back, and where running it again mends that)",
     .why =
         "A deployment is killed, a failover ends every session, a lock is not had in time. What has "
         "committed "

@@ -4,28 +4,37 @@
 #include "check/finding.h"
 #include "check/interruptions.h"
 #include "check/rules/rules.h"
+#include "record/names.h"
 
 namespace lockkeeper::check {
 
 namespace {
 
+void find_refused_retry(const record::MigrationRecord& migration, record::Side side,
+                        std::vector<record::Finding>& findings) {
+  const record::Interruption* first = nullptr;
+  std::vector<std::string> evidence;
+  for (const record::Interruption& one : migration.interruptions) {
+    if (one.side != side || !one.retry_error) continue;
+    if (first == nullptr) first = &one;
+    evidence.push_back(fmt::format("{}: {}", stopped_where(one), error_text(*one.retry_error)));
+  }
+  if (first == nullptr) return;
+  record::Finding finding = finding_of(k_not_resumable, migration, side,
+                                       fmt::format("{}, {} cannot be run again: {}", stopped_where(*first),
+                                                   record::name_of(side), error_text(*first->retry_error)));
+  // A way back is driven by people, who look.
+  if (side == record::Side::down) finding.level = record::Level::warning;
+  if (first->retry_location) finding.location = first->retry_location;
+  if (evidence.size() > 1) finding.evidence = std::move(evidence);
+  findings.push_back(std::move(finding));
+}
+
 void find_not_resumable(const record::Run& run, const scenario::Scenario&,
                         std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
-    const record::Interruption* first = nullptr;
-    std::vector<std::string> evidence;
-    for (const record::Interruption& one : migration.interruptions) {
-      if (!one.retry_error) continue;
-      if (first == nullptr) first = &one;
-      evidence.push_back(fmt::format("{}: {}", stopped_where(one), error_text(*one.retry_error)));
-    }
-    if (first == nullptr) continue;
-    record::Finding finding = finding_of(k_not_resumable, migration, record::Side::up,
-                                         fmt::format("{}, up cannot be run again: {}", stopped_where(*first),
-                                                     error_text(*first->retry_error)));
-    if (first->retry_location) finding.location = first->retry_location;
-    if (evidence.size() > 1) finding.evidence = std::move(evidence);
-    findings.push_back(std::move(finding));
+    for (const record::Side side : {record::Side::up, record::Side::down})
+      find_refused_retry(migration, side, findings);
   }
 }
 
@@ -35,7 +44,7 @@ constinit const Rule k_not_resumable{
     .id = "not-resumable",
     .group = "interruption",
     .level = record::Level::error,
-    .summary = "stopped half-way, the retry of up fails",
+    .summary = "stopped half-way, the retry of a side fails (of a way back: a warning)",
     .why =
         "The pipeline starts the failed deployment again, as pipelines do, and meets what the first attempt "
         "left. Now somebody has to repair production by hand before anything can be released.",

@@ -5,35 +5,45 @@
 #include "check/finding.h"
 #include "check/interruptions.h"
 #include "check/rules/rules.h"
+#include "record/names.h"
 
 namespace lockkeeper::check {
 
 namespace {
 
+void find_hidden(const record::MigrationRecord& migration, record::Side side,
+                 std::vector<record::Finding>& findings) {
+  const record::Interruption* first = nullptr;
+  std::vector<std::string> evidence;
+  for (const record::Interruption& one : migration.interruptions) {
+    if (one.side != side || one.retry_error || one.retry_difference.empty()) continue;
+    if (first == nullptr) {
+      first = &one;
+      evidence = object_lines(one.retry_difference.objects, later_of(side));
+      for (std::string& line : data_lines(one.retry_difference.data)) evidence.push_back(std::move(line));
+    } else {
+      evidence.push_back(
+          fmt::format("{}: {}", stopped_where(one), what_differs(one.retry_difference, later_of(side))));
+    }
+  }
+  if (first == nullptr) return;
+  record::Finding finding =
+      finding_of(k_retry_hides_damage, migration, side,
+                 fmt::format("{}, {} is run again and says that all went well, but the end is another: {}",
+                             stopped_where(*first), record::name_of(side),
+                             what_differs(first->retry_difference, later_of(side))));
+  // A way back is driven by people, who look.
+  if (side == record::Side::down) finding.level = record::Level::warning;
+  if (first->location) finding.location = first->location;
+  finding.evidence = std::move(evidence);
+  findings.push_back(std::move(finding));
+}
+
 void find_retry_hides_damage(const record::Run& run, const scenario::Scenario&,
                              std::vector<record::Finding>& findings) {
   for (const record::MigrationRecord& migration : run.migrations) {
-    const record::Interruption* first = nullptr;
-    std::vector<std::string> evidence;
-    for (const record::Interruption& one : migration.interruptions) {
-      if (one.retry_error || one.retry_difference.empty()) continue;
-      if (first == nullptr) {
-        first = &one;
-        evidence = object_lines(one.retry_difference.objects, Later::after_up);
-        for (std::string& line : data_lines(one.retry_difference.data)) evidence.push_back(std::move(line));
-      } else {
-        evidence.push_back(
-            fmt::format("{}: {}", stopped_where(one), what_differs(one.retry_difference, Later::after_up)));
-      }
-    }
-    if (first == nullptr) continue;
-    record::Finding finding = finding_of(
-        k_retry_hides_damage, migration, record::Side::up,
-        fmt::format("{}, up is run again and says that all went well, but the end is another: {}",
-                    stopped_where(*first), what_differs(first->retry_difference, Later::after_up)));
-    if (first->location) finding.location = first->location;
-    finding.evidence = std::move(evidence);
-    findings.push_back(std::move(finding));
+    for (const record::Side side : {record::Side::up, record::Side::down})
+      find_hidden(migration, side, findings);
   }
 }
 
@@ -44,7 +54,8 @@ constinit const Rule k_retry_hides_damage{
     .group = "interruption",
     .level = record::Level::error,
     .summary =
-        "stopped half-way, the retry of up reports success, but does not end where an undisturbed up ends",
+        "stopped half-way, the retry of a side reports success, but does not end where an undisturbed run "
+        "ends (of a way back: a warning)",
     .why =
         "IF NOT EXISTS asks for a name, not for what stands behind it: an index that is INVALID since the "
         "first "

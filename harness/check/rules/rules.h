@@ -41,6 +41,8 @@ extern const Rule k_foreign_key_without_index;
 extern const Rule k_cascade_dropped;
 extern const Rule k_identifier_truncated;
 extern const Rule k_privilege_lost;
+extern const Rule k_old_query_breaks;
+extern const Rule k_old_write_breaks;
 extern const Rule k_query_fails;
 extern const Rule k_query_result_changed;
 extern const Rule k_index_not_used;

@@ -271,7 +271,8 @@ class ExistingEngine : public Engine {
     return text;
   }
   std::vector<record::StopKind> stops() const override {
-    return {record::StopKind::session_ended, record::StopKind::ended_inside};
+    using enum record::StopKind;
+    return {session_ended, ended_inside, lock_timeout, statement_timeout};
   }
   bool images_are_directories() const override { return false; }
   const record::ServerInfo& server() const override { return m_info; }

@@ -98,9 +98,10 @@ Result<std::vector<record::SchemaFact>> DatabaseInstance::violated_constraints(c
   return m_state_reader.violated_constraints(touched, step);
 }
 
-Result<std::optional<record::QueueWait>> DatabaseInstance::queue_behind_reader(
-    const std::vector<std::string>& tables, std::chrono::milliseconds open, const Drive& drive) {
-  auto waited = postgres::queue_behind_reader(m_connection, tables, open, drive);
+Result<std::optional<record::QueueWait>> DatabaseInstance::queue_behind_reader(const std::string& table,
+                                                                               std::chrono::milliseconds open,
+                                                                               const Drive& drive) {
+  auto waited = postgres::queue_behind_reader(m_connection, table, open, drive);
   if (!waited) return failed(waited);
   return std::optional(std::move(*waited));
 }

@@ -37,7 +37,7 @@ class DatabaseInstance : public Instance {
   using Instance::violated_constraints;
   Result<std::vector<record::SchemaFact>> violated_constraints(const Touched& touched,
                                                                const Step& step) override;
-  Result<std::optional<record::QueueWait>> queue_behind_reader(const std::vector<std::string>& tables,
+  Result<std::optional<record::QueueWait>> queue_behind_reader(const std::string& table,
                                                                std::chrono::milliseconds open,
                                                                const Drive& drive) override;
   Result<std::optional<record::Traffic>> run_in_traffic(const std::vector<std::string>& tables,

@@ -23,21 +23,19 @@ Microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<Microseconds>(Clock::now() - start);
 }
 
-/// The transaction that has read the tables. Its lock is that of any SELECT.
-Result<Connection> reader_of(const std::string& connection, const std::vector<std::string>& tables) {
+/// The transaction that has read the table. Its lock is that of any SELECT.
+Result<Connection> reader_of(const std::string& connection, const std::string& table) {
   auto reader = Connection::open(connection);
   if (!reader) return reader;
   if (const auto begun = reader->rows("BEGIN"); !begun) return failed(begun);
-  for (const std::string& table : tables) {
-    // As a SELECT would: a lock on it, and on its parts.
-    const auto read = reader->rows(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table));
-    if (!read) return failed(read);
-  }
+  // As a SELECT would: a lock on it, and on its parts.
+  const auto read = reader->rows(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table));
+  if (!read) return failed(read);
   return reader;
 }
 
 /// Whoever waits for one of these tables with a lock that keeps readers out; true when somebody was seen.
-Result<bool> look_for_wait(Connection& watcher, QueueWait& seen, std::string& table) {
+Result<bool> look_for_wait(Connection& watcher, QueueWait& seen, std::string& awaited) {
   const auto waiting = watcher.rows(
       "SELECT l.mode, quote_ident(n.nspname) || '.' || quote_ident(c.relname), a.query FROM pg_locks l JOIN "
       "pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_stat_activity "
@@ -49,7 +47,7 @@ Result<bool> look_for_wait(Connection& watcher, QueueWait& seen, std::string& ta
   if (waiting->empty()) return false;
   const auto& row = waiting->front();
   seen.mode = row[0].value_or("");
-  table = row[1].value_or("");
+  awaited = row[1].value_or("");
   seen.statement = row[2].value_or("");
   return true;
 }
@@ -66,17 +64,17 @@ Result<Microseconds> read_once(const std::string& connection, const std::string&
 
 }  // namespace
 
-Result<QueueWait> queue_behind_reader(const std::string& connection, const std::vector<std::string>& tables,
+Result<QueueWait> queue_behind_reader(const std::string& connection, const std::string& table,
                                       std::chrono::milliseconds open,
                                       const std::function<Result<SideOutcome>()>& run) {
   QueueWait seen;
-  seen.tables = tables;
+  seen.table = table;
   seen.open = open;
-  auto reader = reader_of(connection, tables);
+  auto reader = reader_of(connection, table);
   if (!reader) return failed(reader);
   auto watcher = Connection::open(connection);
   if (!watcher) return failed(watcher);
-  std::string table;
+  std::string awaited;
   auto side = std::async(std::launch::async, run);
   // From here on the side is awaited on every path: the reader lets go first.
   std::future<Result<Microseconds>> other;
@@ -85,9 +83,9 @@ Result<QueueWait> queue_behind_reader(const std::string& connection, const std::
   const auto ended = [&] { return side.wait_for(k_look_every) == std::future_status::ready; };
   while (!ended() && Clock::now() < start + open && !interrupted() && !trouble) {
     if (other.valid()) continue;
-    const auto found = look_for_wait(*watcher, seen, table);
+    const auto found = look_for_wait(*watcher, seen, awaited);
     if (!found) trouble = found.error();
-    if (found && *found) other = std::async(std::launch::async, read_once, connection, table);
+    if (found && *found) other = std::async(std::launch::async, read_once, connection, awaited);
   }
   const bool released = reader->run_to_end("ROLLBACK");
   const auto outcome = side.get();

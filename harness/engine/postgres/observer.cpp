@@ -48,6 +48,7 @@ LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
 WHERE c.relkind IS DISTINCT FROM 't' AND c.relnamespace IS DISTINCT FROM 99)sql";
 
 constexpr std::chrono::milliseconds k_look_timeout{60'000};
+constexpr std::chrono::milliseconds k_sample_every{2};
 
 bool holds_rows(char kind) {
   return kind == 'r' || kind == 'm' || kind == 'p' || kind == 'f';
@@ -222,14 +223,95 @@ Result<RelationNames> Observer::relations(Session& committed) {
 
 /// Whatever has a transaction id leaves a record when it commits, changes of unlogged tables too.
 Result<void> Observer::look_from_outside(record::StatementRecord& statement, bool may_change_rows) {
+  const auto wal = wal_position();
+  if (!wal) return failed(wal);
+  if (m_wal != 0 && *wal > m_wal) statement.wal_bytes = *wal - m_wal;
+  if (may_change_rows && (m_wal == 0 || *wal != m_wal)) lost_sight();
+  m_wal = *wal;
+  return {};
+}
+
+Result<std::uint64_t> Observer::wal_position() {
   const auto reply =
       m_committed.send("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn", k_look_timeout, Rows::keep);
   if (!reply) return failed(reply);
   const bool answered = !reply->error && !reply->rows.empty();
-  const auto wal = answered ? static_cast<std::uint64_t>(number(reply->rows.front()[0])) : 0;
-  if (m_wal != 0 && wal > m_wal) statement.wal_bytes = wal - m_wal;
-  if (may_change_rows && (m_wal == 0 || wal != m_wal)) lost_sight();
-  m_wal = wal;
+  return answered ? static_cast<std::uint64_t>(number(reply->rows.front()[0])) : 0;
+}
+
+Result<std::map<std::string, Observer::Stored>> Observer::stored_relations() {
+  const auto reply = m_committed.send(
+      "SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind, "
+      "pg_relation_filenode(c.oid), CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) END "
+      "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+      "WHERE c.oid >= 16384 AND n.nspname <> 'pg_toast'",
+      k_look_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  std::map<std::string, Stored> relations;
+  for (const Row& row : reply->rows)
+    relations[row[0]] = {row[1], row[2].empty() ? 'r' : row[2][0], row[3], number(row[4])};
+  return relations;
+}
+
+Result<void> Observer::begin_sampling(int process) {
+  auto stored = stored_relations();
+  if (!stored) return failed(stored);
+  m_stored = std::move(*stored);
+  m_seen.clear();
+  const auto wal = wal_position();
+  if (!wal) return failed(wal);
+  m_wal = *wal;
+  const std::string query = fmt::format(
+      "SELECT relation, mode FROM pg_lock_status() WHERE locktype = 'relation' AND granted AND pid = {} AND "
+      "relation >= 16384",
+      process);
+  m_sampler = std::jthread([this, query](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      sample(query);
+      std::this_thread::sleep_for(k_sample_every);
+    }
+  });
+  return {};
+}
+
+void Observer::sample(const std::string& query) {
+  const auto reply = m_committed.send(query, k_look_timeout, Rows::keep);
+  if (!reply) return;
+  for (const Row& row : reply->rows) m_seen[row[0]].insert(row[1]);
+}
+
+/// A table's file is only ever replaced under AccessExclusiveLock, so that one is known even where no look
+/// met it.
+Result<void> Observer::end_sampling(record::StatementRecord& statement) {
+  m_sampler.request_stop();
+  m_sampler.join();
+  const auto stored = stored_relations();
+  if (!stored) return failed(stored);
+  const auto wal = wal_position();
+  if (!wal) return failed(wal);
+  if (m_wal != 0 && *wal > m_wal) statement.wal_bytes = *wal - m_wal;
+  m_wal = *wal;
+  statement.locks_sampled = true;
+  statement.transaction = m_transaction++;
+  for (const auto& [oid, before] : m_stored) {
+    const auto known = m_relations.find(oid);
+    if (known != m_relations.end() && !known->second.existed) continue;
+    const auto after = stored->find(oid);
+    const bool replaced = (before.kind == 'r' || before.kind == 'm') && after != stored->end() &&
+                          after->second.file_node != before.file_node;
+    if (replaced) {
+      m_seen[oid].insert("AccessExclusiveLock");
+      const auto how = before.kind == 'm'                             ? record::StorageChange::refreshed
+                       : after->second.bytes == 0 && before.bytes > 0 ? record::StorageChange::truncated
+                                                                      : record::StorageChange::rewritten;
+      statement.rewrites.push_back({before.name, how, std::nullopt, after->second.bytes});
+    }
+    const auto seen = m_seen.find(oid);
+    if (seen == m_seen.end()) continue;
+    for (const std::string& mode : seen->second)
+      statement.locks.push_back({before.name, kind_name(before.kind), mode});
+  }
+  forget_storage();
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/engine.h"
@@ -46,6 +47,11 @@ class Observer {
   /// After what ran where no look reaches: how much the server has written since the last look, which it does
   /// for every change that is committed; rows of any table may have changed if it has.
   Result<void> look_from_outside(record::StatementRecord& statement, bool may_change_rows);
+  /// Around a statement outside a transaction, whose locks are gone when it ends: the second session looks at
+  /// them every two milliseconds, and at the files of relations before and after. Between the two calls
+  /// nobody else may use that session.
+  Result<void> begin_sampling(int process);
+  Result<void> end_sampling(record::StatementRecord& statement);
   /// Other sessions, or a rollback, may have replaced files of relations: what is there is asked for anew.
   void forget_storage();
   /// The transaction is over: the next one begins without locks.
@@ -73,6 +79,17 @@ class Observer {
   void take(const Row& row, record::StatementRecord* statement);
   void take_storage(Relation& relation, const Row& row, record::StatementRecord* statement);
 
+  /// A relation as it is committed.
+  struct Stored {
+    std::string name;
+    char kind = 'r';
+    std::string file_node;
+    std::int64_t bytes = 0;
+  };
+  Result<std::map<std::string, Stored>> stored_relations();
+  Result<std::uint64_t> wal_position();  ///< 0 where nobody says
+  void sample(const std::string& query);
+
   Session& m_session;
   Session& m_committed;
   const RelationNames* m_before;
@@ -80,6 +97,9 @@ class Observer {
   std::uint64_t m_wal = 0;
   std::int64_t m_transaction = 0;
   Touched m_touched;
+  std::map<std::string, Stored> m_stored;               ///< before the statement that is sampled, by oid
+  std::map<std::string, std::set<std::string>> m_seen;  ///< modes of its locks, by oid
+  std::jthread m_sampler;                               ///< last: it goes first
 };
 
 }  // namespace lockkeeper::engine::postgres

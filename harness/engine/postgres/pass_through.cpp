@@ -68,7 +68,8 @@ std::string PassThroughAddress::url() const {
 
 Result<std::unique_ptr<PassThrough>> PassThrough::start(const std::string& connection,
                                                         const std::filesystem::path& directory,
-                                                        Observe observe) {
+                                                        Observe observe,
+                                                        std::optional<std::size_t> stop_after) {
   std::unique_ptr<PassThrough> made(new PassThrough(connection));
   ToolWatch& watch = made->m_watch;
   auto door = ServerDoor::find(connection);
@@ -82,6 +83,7 @@ Result<std::unique_ptr<PassThrough>> PassThrough::start(const std::string& conne
   watch.before = std::move(*before);
   watch.password = *password;
   watch.observe = observe;
+  watch.stop_after = stop_after;
   watch.closing = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   watch.stop = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (watch.closing.get() < 0 || watch.stop.get() < 0) return cannot_watch("no descriptor");

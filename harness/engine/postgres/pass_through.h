@@ -34,9 +34,11 @@ struct PassThroughAddress {
 /// connect as well.
 class PassThrough {
  public:
-  /// `directory` is there and ours alone (0700); a socket is made in it.
+  /// `directory` is there and ours alone (0700); a socket is made in it. After so many statements the
+  /// sessions are ended.
   static Result<std::unique_ptr<PassThrough>> start(const std::string& connection,
-                                                    const std::filesystem::path& directory, Observe observe);
+                                                    const std::filesystem::path& directory, Observe observe,
+                                                    std::optional<std::size_t> stop_after = {});
   /// Ends all connections at once.
   ~PassThrough();
   PassThrough(const PassThrough&) = delete;

@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/interrupt.h"
 #include "base/run_directory.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -42,6 +43,8 @@ std::optional<RunAs> owner(const Account& account) {
 constexpr std::uint64_t k_memory_reserve = 1ULL << 30;
 constexpr std::uint64_t k_little_load = 512ULL << 20;
 constexpr std::chrono::milliseconds k_memory_look{20};
+constexpr std::chrono::seconds k_longest_dying{30};
+constexpr std::chrono::milliseconds k_dying_look{50};
 constexpr std::uint64_t k_disk_reserve = 2ULL << 30;
 constexpr std::uint64_t k_largest_beside = 2ULL << 30;
 
@@ -202,6 +205,17 @@ class PrivateInstance : public DatabaseInstance {
     fs::remove(data / "postmaster.opts", error);
     return m_directory.move_data(directory, m_database);
   }
+  Result<SideOutcome> run_side(const SideRequest& request) override {
+    if (!request.stop || request.stop->how != record::StopKind::server_killed)
+      return DatabaseInstance::run_side(request);
+    if (const auto started = start_anew(Purpose::rehearse_durably); !started) return failed(started);
+    SideRequest deadly = request;
+    deadly.kill_server = [this] { m_server->kill(); };
+    auto outcome = DatabaseInstance::run_side(deadly);
+    if (!outcome) return outcome;
+    if (const auto recovered = start_anew(Purpose::rehearse); !recovered) return failed(recovered);
+    return outcome;
+  }
   bool has_ended() override { return m_server != nullptr && m_server->ended(); }
   bool ran_out_of_memory() const override { return m_guard && m_guard->ran_out(); }
 
@@ -223,6 +237,28 @@ class PrivateInstance : public DatabaseInstance {
   }
 
  private:
+  /// A server in the same place: after a clean stop, or with recovery from what was killed.
+  Result<void> start_anew(Purpose purpose) {
+    close_sessions();
+    const auto until = std::chrono::steady_clock::now() + k_longest_dying;
+    if (!m_server->ended()) {
+      if (const auto stopped = m_server->stop(Stop::clean); !stopped) return stopped;
+    }
+    const Place place = m_server->place();
+    while (true) {
+      auto server = PrivateServer::start(m_options.binaries, m_options.account, place, purpose, m_database);
+      if (server) {
+        m_server = std::move(*server);
+        open_ahead(m_server->take_session());
+        return {};
+      }
+      // "pre-existing shared memory block … is still in use": sessions have not noticed yet.
+      const bool dying = server.error().message.find("is still in use") != std::string::npos;
+      if (!dying || interrupted() || std::chrono::steady_clock::now() > until) return failed(server);
+      std::this_thread::sleep_for(k_dying_look);
+    }
+  }
+
   PrivateOptions m_options;
   InstanceDirectory m_directory;  // outlives the server that works in it
   std::unique_ptr<PrivateServer> m_server;
@@ -276,7 +312,8 @@ class PrivateEngine : public Engine {
     return text;
   }
   std::vector<record::StopKind> stops() const override {
-    return {record::StopKind::session_ended, record::StopKind::ended_inside};
+    using enum record::StopKind;
+    return {session_ended, ended_inside, lock_timeout, statement_timeout, server_killed};
   }
   bool images_are_directories() const override { return true; }
   const record::ServerInfo& server() const override { return m_info; }

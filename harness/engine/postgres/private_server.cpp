@@ -109,7 +109,11 @@ std::map<std::string, std::string> server_settings(Purpose purpose, int major) {
   };
   // From 18 on reads go through worker processes by default: three more to start, for nothing here.
   if (major >= 18) settings["io_method"] = "sync";
-  settings.merge(purpose == Purpose::rehearse ? rehearse_settings() : load_settings());
+  const bool loads = purpose == Purpose::load || purpose == Purpose::load_little;
+  settings.merge(loads ? load_settings() : rehearse_settings());
+  if (purpose == Purpose::rehearse_durably) {
+    for (const char* name : {"fsync", "full_page_writes", "synchronous_commit"}) settings[name] = "on";
+  }
   return settings;
 }
 
@@ -221,6 +225,11 @@ PrivateServer::~PrivateServer() = default;
 
 std::unique_ptr<Client> PrivateServer::take_session() {
   return std::move(m_session);
+}
+
+void PrivateServer::kill() {
+  m_session.reset();
+  m_daemon.stop(SIGKILL, k_quick_stop_deadline);
 }
 
 Result<void> PrivateServer::stop(Stop how) {

@@ -59,6 +59,9 @@ class PrivateServer {
   /// Makes the database (from template0) if it is not there.
   Result<void> ensure_database(const std::string& database) const;
   Result<void> stop(Stop how);
+  /// SIGKILL to the server process, as the kernel does it to whoever takes too much memory. What is left of
+  /// it notices and ends; start() in the same place recovers.
+  void kill();
   /// Has the server process gone by itself?
   bool ended() { return m_daemon.ended(); }
   pid_t pid() const { return m_daemon.pid(); }

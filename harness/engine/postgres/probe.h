@@ -39,6 +39,9 @@ class Probe {
   static std::string executable(Work& work, const QueryRequest& request);
   Result<void> in_transaction(const std::function<void(Work&)>& run);
   Result<std::optional<record::SqlError>> attempt(const std::function<void(Work&)>& run);
+  /// The rows of an answer, sorted.
+  using Rows = decltype(Answer::rows);
+  Result<std::optional<Rows>> answer_with_rows_moved(const QueryRequest& request);
 
   std::string m_connection;
   std::unique_ptr<Session> m_session;

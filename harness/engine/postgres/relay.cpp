@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include <fmt/format.h>
 #include <poll.h>
 
 namespace lockkeeper::engine::postgres {
@@ -88,6 +89,21 @@ void Relay::note(std::vector<Told> told) {
       seen.last_error_at = seen.statements.size();
     }
   });
+}
+
+/// Between two statements, as an administrator or a failover would. The tool learns of it by what the server
+/// says.
+void Relay::stop_where_due() {
+  std::set<int> backends;
+  m_watch.note([&](Seen& seen) {
+    if (!m_watch.stop_after || seen.stopped || seen.statements.size() < *m_watch.stop_after) return;
+    seen.stopped = Clock::now();
+    backends = seen.backends;
+  });
+  for (const int backend : backends) {
+    static_cast<void>(m_watch.committed.send(fmt::format("SELECT pg_terminate_backend({})", backend),
+                                             k_look_deadline, Rows::drop));
+  }
 }
 
 bool Relay::read_more(Link& link, const Descriptor& stop) {
@@ -348,6 +364,7 @@ void Relay::ready(char status) {
   m_status = status;
   m_held_back = false;
   note(std::move(told));
+  stop_where_due();
 }
 
 /// What ran since the client's last turn: inside a transaction it is looked at from inside; of what ran in

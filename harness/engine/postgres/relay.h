@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -26,9 +27,10 @@ struct Seen {
   std::vector<record::StatementRecord> statements;
   Touched touched;
   std::optional<record::SqlError> last_error;
-  std::size_t last_error_at = 0;       ///< how many statements had ended by then
-  bool left_transaction_open = false;  ///< one in which more was done than reading
-  std::set<int> backends;              ///< process ids
+  std::size_t last_error_at = 0;                                 ///< how many statements had ended by then
+  bool left_transaction_open = false;                            ///< one in which more was done than reading
+  std::set<int> backends;                                        ///< process ids
+  std::optional<std::chrono::steady_clock::time_point> stopped;  ///< when the sessions were ended
 };
 
 /// A session of ours that several threads ask.
@@ -53,6 +55,7 @@ struct ToolWatch {
   std::filesystem::path directory;  ///< ours alone
   std::string password;             ///< which clients have to know
   Observe observe = Observe::yes;
+  std::optional<std::size_t> stop_after;  ///< so many statements the sessions are ended
   SharedSession committed;
   RelationNames before;
   Descriptor closing;  ///< readable: no client is alive that is not served yet
@@ -110,6 +113,7 @@ class Relay {
   void server_says(const wire::Piece& piece);
   void ready(char status);
   void note(std::vector<Told> told);
+  void stop_where_due();
 
   void look(char status, std::vector<Told>& told);
   void look_inside(Told& told);

@@ -10,6 +10,7 @@
 #include "engine/postgres/observer.h"
 #include "engine/postgres/session_traces.h"
 #include "engine/postgres/statement_text.h"
+#include "record/names.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -28,6 +29,7 @@ constexpr std::chrono::milliseconds k_own_timeout{60'000};
 constexpr std::chrono::seconds k_recovery{30};
 constexpr std::chrono::seconds k_wait_begins{10};
 constexpr std::chrono::milliseconds k_recovery_look{20};
+constexpr std::chrono::milliseconds k_hurry{100};
 
 /// What a new session begins with (a spare one that was opened before a side changed it begins with something
 /// else), and whether sessions may serve one side after another.
@@ -61,6 +63,10 @@ const std::string k_parting = "SELECT pg_catalog.pg_my_temp_schema(), pg_catalog
 
 record::Microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<record::Microseconds>(Clock::now() - start);
+}
+
+bool stops_by_timeout(record::StopKind how) {
+  return how == record::StopKind::lock_timeout || how == record::StopKind::statement_timeout;
 }
 
 bool may_leave_traces(const sql::Script& script) {
@@ -130,7 +136,10 @@ class Execution {
   Result<bool> refuse_savepoint(const Statement& statement);
   Result<bool> keep_books();
   Result<bool> come_to(std::size_t statement, const Location& location, const Statement* next = nullptr);
+  Result<void> hold_all_tables();
   Result<void> begin_and_wait(const Statement& statement);
+  Result<bool> run_hurried(const Statement& statement, std::size_t index);
+  Result<bool> run_on(const Statement& statement, std::size_t index);
   Result<bool> execute(const Statement& statement, std::size_t index);
   Result<bool> execute_alone(const Statement& statement, std::size_t index);
   Result<bool> execute_bare(const Statement& statement, std::size_t index);
@@ -156,10 +165,20 @@ class Execution {
   std::optional<record::Microseconds> m_stopped_at;
 };
 
-/// False where the side is to be stopped before this statement: its session is ended, and gone when this
-/// returns.
+/// False where the side is to be stopped before this statement: its session, or the server, is ended, and
+/// gone when this returns.
 Result<bool> Execution::come_to(std::size_t statement, const Location& location, const Statement* next) {
-  if (!m_request.stop || m_request.stop->before != statement) return true;
+  if (!m_request.stop || m_request.stop->before != statement || stops_by_timeout(m_request.stop->how))
+    return true;
+  if (m_request.stop->how == record::StopKind::server_killed) {
+    if (next != nullptr && next->kind == StatementKind::no_transaction) {
+      if (const auto waiting = begin_and_wait(*next); !waiting) return failed(waiting);
+    }
+    m_stopped_at = since(m_start);
+    m_request.kill_server();
+    fail({"", "the server was killed", "", "", ""}, location);
+    return false;
+  }
   if (m_request.stop->how == record::StopKind::ended_inside && next != nullptr) {
     if (const auto waiting = begin_and_wait(*next); !waiting) return failed(waiting);
   }
@@ -187,9 +206,8 @@ Result<bool> Execution::come_to(std::size_t statement, const Location& location,
   return false;
 }
 
-/// Sends the statement while a writer has all tables open, and returns when it waits for that one, or has
-/// ended without.
-Result<void> Execution::begin_and_wait(const Statement& statement) {
+/// As a writer does that has written to every one of them.
+Result<void> Execution::hold_all_tables() {
   auto reply = m_committed.send(
       "BEGIN; SELECT format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', string_agg(c.oid::regclass::text, ', ')) "
       "FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384 AND c.relpersistence <> 't'",
@@ -198,8 +216,40 @@ Result<void> Execution::begin_and_wait(const Statement& statement) {
   if (!reply->error && !reply->rows.empty() && !reply->rows.back()[0].empty())
     reply = m_committed.send(reply->rows.back()[0], k_own_timeout);
   if (!reply) return failed(reply);
+  return {};
+}
+
+/// Runs the statement with a timeout, while a writer has all tables open. Where it does not run into that, it
+/// was not stopped.
+Result<bool> Execution::run_hurried(const Statement& statement, std::size_t index) {
+  const std::string setting(name_of(m_request.stop->how));
+  auto reply =
+      m_session.send(fmt::format("SELECT current_setting('{}')", setting), k_own_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  const std::string before = reply->rows.empty() ? "0" : reply->rows[0][0];
+  if (const auto held = hold_all_tables(); !held) return failed(held);
+  reply = m_session.send(fmt::format("SET {} = {}", setting, k_hurry.count()), k_own_timeout);
+  if (!reply) return failed(reply);
+  m_stopped_at = since(m_start);
+  auto going = run_on(statement, index);
+  const auto released = m_committed.send("ROLLBACK", k_own_timeout);
+  if (!released) return failed(released);
+  if (!going) return going;
+  // 55P03 lock_not_available, 57014 query_canceled
+  const bool stopped = m_run.error && (m_run.error->sqlstate == "55P03" || m_run.error->sqlstate == "57014");
+  if (!stopped) m_stopped_at.reset();
+  if (!*going) return going;
+  reply = m_session.send(fmt::format("SET {} = '{}'", setting, before), k_own_timeout);
+  if (!reply) return failed(reply);
+  return going;
+}
+
+/// Sends the statement while a writer has all tables open, and returns when it waits for that one, or has
+/// ended without.
+Result<void> Execution::begin_and_wait(const Statement& statement) {
+  if (const auto held = hold_all_tables(); !held) return failed(held);
   // Before the server has taken the statement up, the session still shows the end of the one before.
-  reply = m_committed.send("SELECT clock_timestamp()", k_own_timeout, Rows::keep);
+  auto reply = m_committed.send("SELECT clock_timestamp()", k_own_timeout, Rows::keep);
   if (!reply) return failed(reply);
   const std::string sent = reply->rows.empty() ? "-infinity" : reply->rows.back()[0];
   m_session.post(std::string(statement.text));
@@ -251,11 +301,21 @@ Result<bool> Execution::execute(const Statement& statement, std::size_t index) {
   StatementRecord result;
   result.text = shortened(statement.text, k_text_limit);
   result.location = statement.location;
+  const bool sampled =
+      m_request.observe == Observe::yes && m_session.idle() &&
+      (statement.kind == StatementKind::ordinary || statement.kind == StatementKind::no_transaction);
+  if (sampled) {
+    if (const auto begun = m_observer.begin_sampling(m_session.server_process()); !begun)
+      return failed(begun);
+  }
   const auto start = Clock::now();
   auto reply = m_session.send(std::string(statement.text), m_request.statement_timeout, Rows::drop,
                               rows_of(statement));
-  if (!reply) return failed(reply);
   result.duration = since(start);
+  if (sampled) {
+    if (const auto seen = m_observer.end_sampling(result); !seen) return failed(seen);
+  }
+  if (!reply) return failed(reply);
   result.rows_changed = rows_changed(reply->command);
   result.notices = std::move(reply->notices);
   if (reply->error) {
@@ -386,9 +446,16 @@ Result<bool> Execution::close_implicit_transaction(const Statement& statement, s
 }
 
 Result<bool> Execution::run(const Statement& statement, std::size_t index) {
-  auto going = come_to(m_come++, statement.location, m_session.idle() ? &statement : nullptr);
+  const std::size_t number = m_come++;
+  auto going = come_to(number, statement.location, m_session.idle() ? &statement : nullptr);
   if (!going || !*going) return going;
-  going = begin_again(statement);
+  const bool hurried = m_request.stop && m_request.stop->before == number && m_session.idle() &&
+                       stops_by_timeout(m_request.stop->how);
+  return hurried ? run_hurried(statement, index) : run_on(statement, index);
+}
+
+Result<bool> Execution::run_on(const Statement& statement, std::size_t index) {
+  auto going = begin_again(statement);
   if (going && *going) going = open_implicit_transaction(statement, index);
   if (going && *going) going = refuse_savepoint(statement);
   if (!going || !*going) return going;

@@ -103,7 +103,8 @@ Result<SideOutcome> run_tool(const ToolRequest& request, const std::string& conn
                              const std::filesystem::path& run_directory) {
   const auto directory = ToolDirectory::create(run_directory);
   if (!directory) return failed(directory);
-  const auto pass_through = PassThrough::start(connection, directory->path(), request.observe);
+  const auto pass_through =
+      PassThrough::start(connection, directory->path(), request.observe, request.stop_after);
   if (!pass_through) return failed(pass_through);
   const PassThroughAddress& address = (*pass_through)->address();
   const Places places = {
@@ -121,6 +122,7 @@ Result<SideOutcome> run_tool(const ToolRequest& request, const std::string& conn
                                              {"PGGSSENCMODE", "disable"}},
                                             "PG*");
   const Secrets secrets = Secrets::of_environment(command.environment).with(address.password);
+  const auto start = std::chrono::steady_clock::now();
   const auto end = run_program(request, command, secrets);
   if (!end) return failed(end);
   auto seen = (*pass_through)->finish(end->in_time ? k_patience : std::chrono::milliseconds(0));
@@ -145,6 +147,8 @@ Result<SideOutcome> run_tool(const ToolRequest& request, const std::string& conn
     statement.location = request.location;
   }
   outcome.output = end->output;
+  if (seen->stopped)
+    outcome.stopped_at = std::chrono::duration_cast<record::Microseconds>(*seen->stopped - start);
   outcome.touched = std::move(seen->touched);
   if (request.observe == Observe::no) outcome.touched.everything = true;
   return outcome;

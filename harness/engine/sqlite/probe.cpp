@@ -147,7 +147,12 @@ std::optional<std::string> in_lower_case(const std::optional<std::string>& text)
 
 Result<Answer> try_query(Database& database, const QueryRequest& request) {
   Answer answer;
-  auto error = rolled_back(database, [&] { return run_query(database, request, "", &answer.rows); });
+  auto error = rolled_back(database, [&] {
+    for (const std::string& statement : request.before) {
+      if (auto failure = run_query(database, {statement, {}}, "", nullptr)) return failure;
+    }
+    return run_query(database, request, "", &answer.rows);
+  });
   if (!error) return failed(error);
   answer.error = std::move(*error);
   return answer;

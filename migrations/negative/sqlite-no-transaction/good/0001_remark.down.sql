@@ -1,2 +1,4 @@
+BEGIN;
 ALTER TABLE purchase DROP COLUMN remark_id;
 DROP TABLE remark;
+COMMIT;

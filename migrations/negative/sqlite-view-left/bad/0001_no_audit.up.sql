@@ -1,0 +1,2 @@
+DROP TRIGGER customer_is_audited;
+DROP TABLE audit;

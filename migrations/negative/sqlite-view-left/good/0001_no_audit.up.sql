@@ -1,0 +1,3 @@
+DROP VIEW audited;
+DROP TRIGGER customer_is_audited;
+DROP TABLE audit;
