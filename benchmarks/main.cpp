@@ -23,6 +23,7 @@ constexpr Entry k_entries[] = {
     {"job", measure_job, 5},
     {"first_statement", measure_first_statement, 9},
     {"catalog", measure_catalog, 9},
+    {"traffic", measure_traffic, 15},
     {"content", measure_content, 7},
     {"sqlite_job", measure_sqlite_job, 3},
     {"sqlite_file", measure_sqlite_file, 7},

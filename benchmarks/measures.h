@@ -22,6 +22,9 @@ Result<void> measure_catalog(benchmark::State& state, Workshop& workshop, Ledger
 /// Hashing 1,000,000 rows.
 Result<void> measure_content(benchmark::State& state, Workshop& workshop, Ledger& ledger);
 
+/// An up that keeps nobody out, among the probes of --depth full.
+Result<void> measure_traffic(benchmark::State& state, Workshop& workshop, Ledger& ledger);
+
 /// Peak memory of the harness at 1,000 migrations and 1,000 tables, all of them on trial.
 Result<void> measure_memory(benchmark::State& state, Workshop& workshop, Ledger& ledger);
 

@@ -49,7 +49,11 @@ Form form_of(std::string_view text) {
 bool grows(const StatementRecord& statement, const record::Scan& scan, Form form) {
   if (form == Form::definition || scan.bytes >= k_small_bytes) return true;
   const std::int64_t rows = scan.rows.value_or(0);
-  if (form == Form::anything) return scan.rows_read >= rows;
+  if (form == Form::anything) {
+    // One of the scans may have looked for the few rows that were changed.
+    const bool few = scan.rows_changed > 0 && 2 * scan.rows_changed < rows;
+    return scan.rows_read >= rows && scan.sequential_scans > (few ? 1 : 0);
+  }
   return 2 * statement.rows_changed.value_or(0) >= rows;
 }
 
@@ -291,7 +295,10 @@ std::string advice_for(const Rule& rule, const Stall& stall) {
 std::vector<std::string> stall_lines(const Stall& stall, const scenario::Scenario& scenario) {
   std::vector<std::string> lines;
   const Work& first = stall.work.front();
-  if (first.statement != stall.locked) lines.push_back("locked since " + short_place(*stall.locked));
+  if (first.statement != stall.locked)
+    lines.push_back("locked since " + short_place(*stall.locked));
+  else if (!first.rewrites && form_of(first.statement->text) == Form::anything)
+    lines.emplace_back("no server tells what came first inside it: the lock, or the reading");
   for (std::size_t i = 1; i < stall.work.size() && i < k_most_lines; ++i) {
     lines.push_back(fmt::format("{} {}", short_place(*stall.work[i].statement), work_text(stall.work[i])));
   }

@@ -65,6 +65,7 @@ void fields(Archive& archive, Of<Archive, Scan>& scan) {
   archive("sequential_scans", scan.sequential_scans);
   archive("rows", scan.rows);
   archive("rows_read", scan.rows_read);
+  archive("rows_changed", scan.rows_changed);
   archive("bytes", scan.bytes);
 }
 

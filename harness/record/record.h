@@ -65,6 +65,7 @@ struct Scan {
   std::int64_t sequential_scans = 0;
   std::optional<std::int64_t> rows;  ///< that the relation held before the side; none where nobody counted
   std::int64_t rows_read = 0;        ///< by these scans; without what parallel workers read
+  std::int64_t rows_changed = 0;     ///< of this relation, by the same statement
   std::int64_t bytes = 0;            ///< of the relation, without its indexes
 };
 

@@ -31,7 +31,7 @@ inline StatementRecord full_statement() {
           7,
           {{"public.users", "table", "AccessExclusiveLock"}},
           {{"public.users", StorageChange::truncated, 10, 8192}},
-          {{"public.users", 2, 10, 20, 16384}},
+          {{"public.users", 2, 10, 20, 5, 16384}},
           {{"NOTICE", "00000", "relation exists, skipping", "detail"}},
           18'446'744'073u,
           full_error(),

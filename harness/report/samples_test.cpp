@@ -40,7 +40,7 @@ record::StatementRecord index_statement() {
   statement.duration = Microseconds(9'400);
   statement.locks_observed = true;
   statement.locks = {{"public.\"Appointment\"", "table", "ShareLock"}};
-  statement.scans = {{"public.\"Appointment\"", 1, 0, 0, 0}};
+  statement.scans = {{"public.\"Appointment\"", 1, 0, 0, 0, 0}};
   statement.notices = {{"NOTICE", "42P07", "relation already exists, skipping", ""}};
   statement.wal_bytes = 2'400'000;
   return statement;

@@ -1,6 +1,8 @@
 #include "engine/postgres/observer.h"
 
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -187,12 +189,17 @@ void Observer::take_storage(Relation& relation, const Row& row, record::Statemen
   const std::int64_t newly_read =
       rows_read >= relation.rows_read ? rows_read - relation.rows_read : rows_read;
   relation.rows_read = rows_read;
+  const std::int64_t rows_changed = number(row[k_tuples]);
+  const std::int64_t newly_changed =
+      rows_changed >= relation.rows_changed ? rows_changed - relation.rows_changed : rows_changed;
+  relation.rows_changed = rows_changed;
   if (!relation.existed) {
     relation.file_node = row[k_file_node];
     return;
   }
   if (new_scans > 0 && statement != nullptr && holds_rows(relation.kind)) {
-    statement->scans.push_back({relation.name, new_scans, std::nullopt, newly_read, number(row[k_bytes])});
+    statement->scans.push_back(
+        {relation.name, new_scans, std::nullopt, newly_read, newly_changed, number(row[k_bytes])});
   }
   if (relation.file_node == row[k_file_node]) return;
   relation.file_node = row[k_file_node];
@@ -253,23 +260,27 @@ Result<std::map<std::string, Observer::Stored>> Observer::stored_relations() {
   return relations;
 }
 
+/// What was read behind the last such statement holds as long as nobody has written since.
 Result<void> Observer::begin_sampling(int process) {
-  auto stored = stored_relations();
-  if (!stored) return failed(stored);
-  m_stored = std::move(*stored);
+  if (!m_stored_at || *m_stored_at != m_wal) {
+    auto stored = stored_relations();
+    if (!stored) return failed(stored);
+    m_stored = std::move(*stored);
+    const auto wal = wal_position();
+    if (!wal) return failed(wal);
+    m_stored_at = m_wal = *wal;
+  }
   m_seen.clear();
-  const auto wal = wal_position();
-  if (!wal) return failed(wal);
-  m_wal = *wal;
   const std::string query = fmt::format(
       "SELECT relation, mode FROM pg_lock_status() WHERE locktype = 'relation' AND granted AND pid = {} AND "
       "relation >= 16384",
       process);
   m_sampler = std::jthread([this, query](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      sample(query);
-      std::this_thread::sleep_for(k_sample_every);
-    }
+    std::mutex alone;
+    std::unique_lock lock(alone);
+    std::condition_variable_any ended;
+    // What is over at once costs no look.
+    while (!ended.wait_for(lock, stop, k_sample_every, [&] { return stop.stop_requested(); })) sample(query);
   });
   return {};
 }
@@ -280,37 +291,50 @@ void Observer::sample(const std::string& query) {
   for (const Row& row : reply->rows) m_seen[row[0]].insert(row[1]);
 }
 
+void Observer::drop_samples() {
+  if (!samples()) return;
+  m_sampler.request_stop();
+  m_sampler.join();
+}
+
 /// A table's file is only ever replaced under AccessExclusiveLock, so that one is known even where no look
 /// met it.
 Result<void> Observer::end_sampling(record::StatementRecord& statement) {
-  m_sampler.request_stop();
-  m_sampler.join();
-  const auto stored = stored_relations();
-  if (!stored) return failed(stored);
+  drop_samples();
   const auto wal = wal_position();
   if (!wal) return failed(wal);
-  if (m_wal != 0 && *wal > m_wal) statement.wal_bytes = *wal - m_wal;
-  m_wal = *wal;
+  std::map<std::string, Stored> stored = m_stored;
+  if (*wal != m_wal) {
+    statement.wal_bytes = *wal - m_wal;
+    auto read = stored_relations();
+    if (!read) return failed(read);
+    stored = std::move(*read);
+  }
+  m_stored_at = m_wal = *wal;
   statement.locks_sampled = true;
   statement.transaction = m_transaction++;
   for (const auto& [oid, before] : m_stored) {
     const auto known = m_relations.find(oid);
     if (known != m_relations.end() && !known->second.existed) continue;
-    const auto after = stored->find(oid);
-    const bool replaced = (before.kind == 'r' || before.kind == 'm') && after != stored->end() &&
+    const auto then = m_before != nullptr ? m_before->find(oid) : RelationNames::const_iterator();
+    if (m_before != nullptr && then == m_before->end()) continue;
+    const std::string& name = m_before != nullptr ? then->second : before.name;
+    const auto after = stored.find(oid);
+    const bool replaced = (before.kind == 'r' || before.kind == 'm') && after != stored.end() &&
                           after->second.file_node != before.file_node;
     if (replaced) {
       m_seen[oid].insert("AccessExclusiveLock");
       const auto how = before.kind == 'm'                             ? record::StorageChange::refreshed
                        : after->second.bytes == 0 && before.bytes > 0 ? record::StorageChange::truncated
                                                                       : record::StorageChange::rewritten;
-      statement.rewrites.push_back({before.name, how, std::nullopt, after->second.bytes});
+      statement.rewrites.push_back({name, how, std::nullopt, after->second.bytes});
     }
     const auto seen = m_seen.find(oid);
     if (seen == m_seen.end()) continue;
     for (const std::string& mode : seen->second)
-      statement.locks.push_back({before.name, kind_name(before.kind), mode});
+      statement.locks.push_back({name, kind_name(before.kind), mode});
   }
+  m_stored = std::move(stored);
   forget_storage();
   return {};
 }

@@ -48,10 +48,13 @@ class Observer {
   /// for every change that is committed; rows of any table may have changed if it has.
   Result<void> look_from_outside(record::StatementRecord& statement, bool may_change_rows);
   /// Around a statement outside a transaction, whose locks are gone when it ends: the second session looks at
-  /// them every two milliseconds, and at the files of relations before and after. Between the two calls
-  /// nobody else may use that session.
+  /// those of the process every two milliseconds, and at the files of relations before and after. Between the
+  /// two calls nobody else may use that session, unless it can be shared.
   Result<void> begin_sampling(int process);
+  bool samples() const { return m_sampler.joinable(); }
   Result<void> end_sampling(record::StatementRecord& statement);
+  /// Where the statement began a transaction, so that looks reach it.
+  void drop_samples();
   /// Other sessions, or a rollback, may have replaced files of relations: what is there is asked for anew.
   void forget_storage();
   /// The transaction is over: the next one begins without locks.
@@ -70,6 +73,7 @@ class Observer {
     std::string file_node;
     std::int64_t scans = 0;
     std::int64_t rows_read = 0;
+    std::int64_t rows_changed = 0;
     std::set<std::string> modes;
   };
   using Row = std::vector<std::string>;
@@ -97,6 +101,7 @@ class Observer {
   std::uint64_t m_wal = 0;
   std::int64_t m_transaction = 0;
   Touched m_touched;
+  std::optional<std::uint64_t> m_stored_at;             ///< where the server's log stood when it was read
   std::map<std::string, Stored> m_stored;               ///< before the statement that is sampled, by oid
   std::map<std::string, std::set<std::string>> m_seen;  ///< modes of its locks, by oid
   std::jthread m_sampler;                               ///< last: it goes first

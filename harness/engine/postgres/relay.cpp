@@ -58,6 +58,7 @@ void Relay::run() {
 }
 
 void Relay::leave() {
+  m_observer.drop_samples();
   m_client.flush_all(Clock::now() + k_parting_deadline, m_watch.stop);
   m_server.close();
   m_client.close();
@@ -307,6 +308,9 @@ void Relay::client_says(const wire::Piece& piece) {
   // The server reads over them.
   if (m_copying_in && (piece.type == 'S' || piece.type == 'H')) return;
   if (m_conversation.at_rest() && m_conversation.begins_commit(piece)) before_commit();
+  // What is sent outside a transaction may be over, with its locks, when a look could reach it.
+  if (m_watched && m_status == 'I' && m_conversation.at_rest() && !m_observer.samples())
+    static_cast<void>(m_observer.begin_sampling(m_backend));
   m_conversation.sent(piece);
 }
 
@@ -335,7 +339,8 @@ void Relay::server_says(const wire::Piece& piece) {
     case 'd':
       return;
     case 'K':
-      m_watch.note([&](Seen& seen) { seen.backends.insert(static_cast<int>(wire::int32_at(piece.body))); });
+      m_backend = static_cast<int>(wire::int32_at(piece.body));
+      m_watch.note([&](Seen& seen) { seen.backends.insert(m_backend); });
       return;
     case 'S':
       return m_tool.learn(piece.body);
@@ -361,6 +366,7 @@ void Relay::ready(char status) {
   m_copying_in = false;
   m_copy_ended = false;
   if (m_watched) look(status, told);
+  if (status != 'I') m_observer.drop_samples();
   m_status = status;
   m_held_back = false;
   note(std::move(told));
@@ -393,6 +399,12 @@ void Relay::look(char status, std::vector<Told>& told) {
     last = &each;
   }
   if (status == 'I') {
+    if (last != nullptr && m_observer.samples()) {
+      static_cast<void>(m_observer.end_sampling(last->record));
+      if (may_change_rows && last->record.wal_bytes > 0) m_observer.lost_sight();
+      last = nullptr;
+    }
+    m_observer.drop_samples();
     look_from_outside();
     m_transaction = {};
   } else if (status == 'T' && last != nullptr && m_transaction.has_snapshot) {

@@ -135,6 +135,7 @@ class Relay {
   bool m_closing = false;
   bool m_finished_writing = false;
   char m_status = 'I';
+  int m_backend = 0;  ///< the server's process
 };
 
 }  // namespace lockkeeper::engine::postgres
