@@ -41,7 +41,7 @@ Result<void> measure_traffic(benchmark::State& state, Workshop& workshop, Ledger
   std::vector<double> quiet;
   for ([[maybe_unused]] auto round : state) {
     std::optional<Failure> failure;
-    const auto traffic = engine::postgres::run_in_traffic((*server)->connection("postgres"), {"public.t"},
+    const auto traffic = engine::postgres::run_in_traffic((*server)->connection("postgres"), {"public.t"}, {},
                                                           [&]() -> Result<engine::SideOutcome> {
                                                             if (const auto done = migrate(*session); !done)
                                                               return failed(done);

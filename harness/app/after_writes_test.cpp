@@ -238,8 +238,14 @@ TEST_F(MadeRows, a_history_without_a_fixture_meets_rows_that_obey_its_types_and_
     CREATE TABLE parted_z PARTITION OF parted FOR VALUES IN ('zebra');
     CREATE UNIQUE INDEX ON parents (lower(state), code);
     CREATE TABLE pairs (a uuid REFERENCES parents, b uuid REFERENCES parents, PRIMARY KEY (a, b));
-    CREATE INDEX ON pairs (b);)",
-        "DROP TABLE pairs, children, parents, parted, \"T'a\"\"b\"; DROP TYPE kind; DROP DOMAIN positive, "
+    CREATE INDEX ON pairs (b);
+    CREATE TABLE nodes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, parent_id bigint NOT NULL REFERENCES nodes);
+    CREATE INDEX ON nodes (parent_id);
+    CREATE TABLE leaves (a int NOT NULL, b text NOT NULL, c int NOT NULL, d text NOT NULL, PRIMARY KEY (a, b),
+      FOREIGN KEY (c, d) REFERENCES leaves);
+    CREATE INDEX ON leaves (c, d);)",
+        "DROP TABLE nodes, leaves, pairs, children, parents, parted, \"T'a\"\"b\"; DROP TYPE kind; DROP "
+        "DOMAIN positive, "
         "email;");
   write("2_count", R"(
     DO $$ BEGIN
@@ -248,6 +254,8 @@ TEST_F(MadeRows, a_history_without_a_fixture_meets_rows_that_obey_its_types_and_
       ASSERT (SELECT count(*) FROM pairs) > 0, 'pairs';
       ASSERT (SELECT count(*) FROM "T'a""b") = 5, 'quotes';
       ASSERT (SELECT count(*) FROM parted) >= 5, 'parted';
+      ASSERT (SELECT count(*) FROM nodes) = 5, 'nodes';
+      ASSERT (SELECT count(*) FROM leaves) = 5, 'leaves';
     END $$;
     ALTER TABLE children ADD COLUMN note text;)",
         "ALTER TABLE children DROP COLUMN note;");

@@ -454,6 +454,24 @@ TEST_F(LocksOf, others_who_read_and_write_meanwhile_are_timed_and_told_whom_they
   EXPECT_EQ(read.at("location").at("file"), "m/1_x.up.sql");
 }
 
+TEST_F(LocksOf, critical_queries_are_part_of_the_traffic) {
+  checked("ALTER TABLE orders ADD COLUMN x int;\nSELECT pg_sleep(0.6);", "");
+  m_folder.write("s.yaml",
+                 "scenario: s\nfixture: [fixture.sql]\nmigrations: m\ndepth: full\nqueries:\n"
+                 "  - {name: some, sql: SELECT count(*) FROM orders WHERE id < $1, params: [10]}\n"
+                 "  - {name: writes, sql: UPDATE orders SET a = 1 WHERE id = 7 RETURNING id}\n"
+                 "  - {name: slow, sql: \"SELECT pg_sleep(0.05), id FROM orders WHERE id = 1\"}\n");
+  const Checked full = check({"s.yaml"}, {m_folder.path()});
+  std::set<std::string> asked;
+  for (const auto& wait : full.run().at("migrations")[0].at("traffic").at("waits")) {
+    const auto query = wait.at("query").get<std::string>();
+    if (query.empty()) continue;
+    asked.insert(query);
+  }
+  EXPECT_THAT(asked, ::testing::IsSubsetOf({"some", "writes"}));
+  EXPECT_FALSE(asked.empty()) << full.outcome.said();
+}
+
 TEST_F(LocksOf, a_writer_waits_for_rows_that_are_changed_in_one_long_transaction) {
   checked("UPDATE orders SET a = a + 1;\nSELECT pg_sleep(0.6);");
   m_folder.write("s.yaml", "scenario: s\nfixture: [fixture.sql]\nmigrations: m\ndepth: full\n");

@@ -483,15 +483,19 @@ void report_traffic(const record::Run& run, const scenario::Scenario& scenario, 
     std::int64_t too_long = 0;
     for (const record::ProbeWait& wait : migration.traffic->waits) {
       if (wait.writes != (whom == Stops::writers) || wait.waited <= scenario.longest_wait) continue;
+      // Nobody was in its way: the machine was busy.
+      if (wait.mode.empty()) continue;
       ++too_long;
       if (longest == nullptr || longest->waited < wait.waited) longest = &wait;
     }
     if (longest == nullptr) continue;
-    record::Finding finding = finding_of(
-        rule, migration, record::Side::up,
-        fmt::format("while up ran, a {} of {} waited {} (at most {} are allowed){}",
-                    longest->writes ? "write" : "read", longest->table, human(longest->waited),
-                    human(scenario.longest_wait), longest->mode.empty() ? "" : ", behind " + longest->mode));
+    record::Finding finding =
+        finding_of(rule, migration, record::Side::up,
+                   fmt::format("while up ran, {} waited {} (at most {} are allowed), behind {}",
+                               !longest->query.empty()
+                                   ? "query '" + longest->query + "'"
+                                   : (longest->writes ? "a write of " : "a read of ") + longest->table,
+                               human(longest->waited), human(scenario.longest_wait), longest->mode));
     finding.statement = abridged(longest->statement, 120);
     if (longest->location) finding.location = longest->location;
     finding.evidence.push_back(

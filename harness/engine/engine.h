@@ -199,8 +199,15 @@ class Instance {
                                                                        const Drive&) {
     return std::optional<record::QueueWait>();
   }
-  /// Runs a side while others read these tables and write to them. None where this engine has none.
+  /// A query that others run meanwhile.
+  struct TrafficQuery {
+    std::string name;
+    QueryRequest request;
+  };
+  /// Runs a side while others read these tables, write to them and run the queries, as far as these run at
+  /// all and take no longer than 20 ms when nobody is in their way. None where this engine has no others.
   virtual Result<std::optional<record::Traffic>> run_in_traffic(const std::vector<std::string>&,
+                                                                const std::vector<TrafficQuery>&,
                                                                 const Drive&) {
     return std::optional<record::Traffic>();
   }

@@ -240,6 +240,7 @@ void fields(Archive& archive, Of<Archive, QueueWait>& queue) {
 template <typename Archive>
 void fields(Archive& archive, Of<Archive, ProbeWait>& wait) {
   archive("table", wait.table);
+  archive("query", wait.query);
   archive("writes", wait.writes);
   archive("at_us", wait.at);
   archive("waited_us", wait.waited);

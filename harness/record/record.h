@@ -304,6 +304,7 @@ struct QueueWait {
 /// One read or write of somebody else's while up ran, and what it stood behind.
 struct ProbeWait {
   std::string table;
+  std::string query;  ///< the critical query's name instead; empty where the table was read or written
   bool writes = false;
   Microseconds at{0};  ///< since up began; before it where it was under way then
   Microseconds waited{0};
@@ -312,8 +313,8 @@ struct ProbeWait {
   std::optional<Location> location;  ///< of that statement
 };
 
-/// Up, run while others go on using tables that were there before: one reader and one writer, 200 probes a
-/// second.
+/// Up, run while others go on using tables that were there before, and the critical queries: one reader and
+/// one writer, 200 probes a second.
 struct Traffic {
   Microseconds duration{0};        ///< of up in that traffic
   std::int64_t probes = 0;         ///< that were under way or began while it ran

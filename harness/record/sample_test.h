@@ -100,8 +100,8 @@ inline MigrationRecord full_migration() {
       Traffic{Microseconds(90'000),
               20,
               Microseconds(300),
-              {{"public.users", true, Microseconds(5'000), Microseconds(80'000), "ALTER TABLE users …",
-                "AccessExclusiveLock", Location{"migrations/0001_x.up.sql", 2, 1}}}};
+              {{"public.users", "upcoming", true, Microseconds(5'000), Microseconds(80'000),
+                "ALTER TABLE users …", "AccessExclusiveLock", Location{"migrations/0001_x.up.sql", 2, 1}}}};
   migration.claims_rerunnable = true;
   migration.change_class = ChangeClass::high_risk;
   migration.change_reasons = {"drops column public.users.nick"};

@@ -47,7 +47,10 @@ Result<void> Course::meet_traffic(Passage& passage) {
   const auto instance = m_ground.at(passage.index);
   if (!instance) return failed(instance);
   std::optional<record::SqlError> error;
-  auto met = (*instance)->run_in_traffic(tables, [&] {
+  std::vector<engine::Instance::TrafficQuery> queries;
+  for (const scenario::Query& query : m_scenario.queries)
+    queries.push_back({query.name, {query.sql, query.parameters}});
+  auto met = (*instance)->run_in_traffic(tables, queries, [&] {
     auto outcome = run(**instance, *passage.migration, Side::up, Observe::no);
     if (outcome) error = outcome->run.error;
     return outcome;

@@ -107,8 +107,8 @@ Result<std::optional<record::QueueWait>> DatabaseInstance::queue_behind_reader(c
 }
 
 Result<std::optional<record::Traffic>> DatabaseInstance::run_in_traffic(
-    const std::vector<std::string>& tables, const Drive& drive) {
-  auto traffic = postgres::run_in_traffic(m_connection, tables, drive);
+    const std::vector<std::string>& tables, const std::vector<TrafficQuery>& queries, const Drive& drive) {
+  auto traffic = postgres::run_in_traffic(m_connection, tables, queries, drive);
   if (!traffic) return failed(traffic);
   return std::optional(std::move(*traffic));
 }

@@ -41,6 +41,7 @@ class DatabaseInstance : public Instance {
                                                                std::chrono::milliseconds open,
                                                                const Drive& drive) override;
   Result<std::optional<record::Traffic>> run_in_traffic(const std::vector<std::string>& tables,
+                                                        const std::vector<TrafficQuery>& queries,
                                                         const Drive& drive) override;
   Result<std::optional<Filled>> fill(const std::vector<std::string>& tables, int rows) override;
   Result<std::optional<std::vector<record::Write>>> roll_back_later(const LaterRollback& request) override;

@@ -28,6 +28,17 @@ std::string text_or_empty(const std::optional<std::string>& text) {
   return text.value_or("");
 }
 
+/// A name as the catalog has it.
+std::string unquoted(const std::string& name) {
+  if (!name.starts_with('"')) return name;
+  std::string result;
+  for (std::size_t at = 1; at + 1 < name.size(); ++at) {
+    if (name[at] == '"') ++at;
+    result += name[at];
+  }
+  return result;
+}
+
 /// The literals of a check's text, as texts: 'open'::text → open, (a > 5) → 5 and 6.
 std::vector<std::string> literals_in(const std::string& text) {
   std::vector<std::string> found;
@@ -363,6 +374,33 @@ void RowMaker::keep_unique(const std::string& name, const Table& table, const Ro
   }
 }
 
+/// The first row of a table that must refer to a row of itself: to itself, which a foreign key lets pass
+/// since it is looked at when the row is there.
+void RowMaker::refer_to_itself(const std::string& name, const Table& table, int attempt,
+                               std::map<std::string, std::string>& values) const {
+  if (table.has_rows) return;
+  for (const ForeignKey& key : table.foreign) {
+    const bool required = std::any_of(key.columns.begin(), key.columns.end(), [&](const std::string& column) {
+      const Column* known = named(table, column);
+      return known != nullptr && known->required;
+    });
+    if (key.table != name || !required) continue;
+    for (std::size_t at = 0; at < key.columns.size(); ++at) {
+      const std::string& referenced = key.referenced[at];
+      const Column* known = named(table, referenced);
+      if (known == nullptr) continue;
+      if (!values.contains(referenced)) {
+        const auto next = m_session.ask(fmt::format("SELECT nextval(pg_get_serial_sequence({}, {}))",
+                                                    m_session.quoted_text(name),
+                                                    m_session.quoted_text(unquoted(referenced))));
+        const bool numbered = next && !next->rows.empty() && next->rows[0][0];
+        values[referenced] = numbered ? *next->rows[0][0] : invented(*known, attempt % (k_attempts / 2));
+      }
+      values[key.columns[at]] = values[referenced];
+    }
+  }
+}
+
 std::map<std::string, std::string> RowMaker::expressions(const std::string& name, const Table& table,
                                                          const RowWish& wish, int attempt) const {
   std::map<std::string, std::string> values;
@@ -388,6 +426,7 @@ std::map<std::string, std::string> RowMaker::expressions(const std::string& name
     }
   }
   keep_unique(name, table, wish, attempt, values);
+  refer_to_itself(name, table, attempt, values);
   for (const auto& [column, expression] : wish.values) values[column] = expression;
   return values;
 }
@@ -412,8 +451,12 @@ std::string RowMaker::insert(const std::string& name, const Table& table,
     model = fmt::format(" FROM (SELECT * FROM {} LIMIT 1{}) m", name,
                         attempt > 0 ? fmt::format(" OFFSET {}", attempt) : std::string());
   }
-  return fmt::format("INSERT INTO {} ({}) SELECT {}{}", name, join(columns, ", "), join(expressions, ", "),
-                     model);
+  const bool overriding = std::any_of(columns.begin(), columns.end(), [&](const std::string& column) {
+    const Column* known = named(table, column);
+    return known != nullptr && known->always;
+  });
+  return fmt::format("INSERT INTO {} ({}){} SELECT {}{}", name, join(columns, ", "),
+                     overriding ? " OVERRIDING SYSTEM VALUE" : "", join(expressions, ", "), model);
 }
 
 /// Rows that the new one must refer to, where there are none yet.

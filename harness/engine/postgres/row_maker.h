@@ -88,6 +88,8 @@ class RowMaker {
                                                  const RowWish& wish, int attempt) const;
   void keep_unique(const std::string& name, const Table& table, const RowWish& wish, int attempt,
                    std::map<std::string, std::string>& values) const;
+  void refer_to_itself(const std::string& name, const Table& table, int attempt,
+                       std::map<std::string, std::string>& values) const;
   std::string insert(const std::string& name, const Table& table,
                      const std::map<std::string, std::string>& values, int attempt) const;
   std::string invented(const Column& column, int attempt) const;
