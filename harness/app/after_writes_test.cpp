@@ -163,6 +163,101 @@ TEST_F(AfterWrites, the_scenarios_own_writes_go_before_those_that_are_made) {
   EXPECT_THAT(only_write(wrong).at("skipped").get<std::string>(), HasSubstr("SQLSTATE 42P01"));
 }
 
+TEST_F(AfterWrites, what_becomes_of_the_scenarios_own_writes_is_told) {
+  struct Told {
+    std::string up;
+    std::string down;
+    std::string write;
+    std::string lost;
+  };
+  const std::string nullable = "ALTER TABLE pets ALTER COLUMN owner_id DROP NOT NULL;";
+  const std::string not_null = "ALTER TABLE pets ALTER COLUMN owner_id SET NOT NULL;";
+  const std::vector<Told> cases{
+      {nullable, "DELETE FROM pets WHERE owner_id IS NULL; " + not_null,
+       "INSERT INTO pets (name) VALUES ('Stray'), ('Lost')", "2 rows of 2 written is gone"},
+      {"UPDATE pets SET chip = 'x' || chip;", "UPDATE pets SET chip = 'c' || id;",
+       "UPDATE pets SET chip = 'new' WHERE id = 2", "the values written to chip are gone"},
+      {"CREATE TABLE toys (id int); INSERT INTO toys VALUES (1);", "DROP TABLE toys;",
+       "INSERT INTO toys VALUES (2)", "the table public.toys is gone, and the rows"},
+      {"ALTER TABLE pets ADD COLUMN x int;", "ALTER TABLE pets DROP COLUMN x;", "UPDATE pets SET x = 7",
+       "the column x is gone, and the values"},
+      {"ALTER TABLE pets ADD COLUMN x int;", "ALTER TABLE pets DROP COLUMN x;",
+       "UPDATE pets SET name = 'Max' WHERE id = 3", ""},
+      {nullable, not_null, "INSERT INTO pets (name, owner_id) VALUES ('Max', 1)", ""},
+      {nullable, not_null, "DELETE FROM pets WHERE id = 1", ""},
+  };
+  for (const Told& one : cases) {
+    write(one.up, one.down);
+    const Checked result = checked("writes: [\"" + one.write + "\"]\n");
+    const json write = only_write(result);
+    EXPECT_EQ(write.at("lost"), one.lost) << one.write << result.outcome.said();
+    EXPECT_TRUE(write.at("stops_down").is_null()) << one.write;
+    const bool goes_with_its_place = one.lost.starts_with("the table") || one.lost.starts_with("the column");
+    EXPECT_EQ(result.finding("rollback-loses-writes").is_null(), one.lost.empty() || goes_with_its_place)
+        << one.write;
+  }
+}
+
+TEST_F(AfterWrites, sqlite_is_told_what_is_written) {
+  m_folder.write(
+      "fixture.sql",
+      "CREATE TABLE pets (id INTEGER PRIMARY KEY, name TEXT NOT NULL); INSERT INTO pets (name) VALUES "
+      "('Rex');");
+  write(
+      "CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO p SELECT * FROM pets; DROP TABLE "
+      "pets; "
+      "ALTER TABLE p RENAME TO pets;",
+      "CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT NOT NULL); INSERT INTO p SELECT * FROM pets; DROP "
+      "TABLE "
+      "pets; ALTER TABLE p RENAME TO pets;");
+  const std::string engine = "engine: sqlite\nwrites: [INSERT INTO pets (name) VALUES (NULL)]\n";
+  const Checked stopped = checked(engine);
+  const json finding = stopped.finding("rollback-blocked");
+  ASSERT_FALSE(finding.is_null()) << stopped.outcome.said();
+  EXPECT_THAT(finding.at("message").get<std::string>(), HasSubstr("NOT NULL constraint failed: p.name"));
+  m_folder.write(
+      "m/1_x.down.sql",
+      "CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT NOT NULL); INSERT INTO p SELECT * FROM pets WHERE "
+      "name IS NOT NULL; DROP TABLE pets; ALTER TABLE p RENAME TO pets;");
+  const json lost = checked(engine).finding("rollback-loses-writes");
+  ASSERT_FALSE(lost.is_null());
+  EXPECT_THAT(lost.at("message").get<std::string>(), HasSubstr("1 row of 1 written is gone"));
+}
+
+TEST_F(AfterWrites, a_way_back_that_no_transaction_holds_is_driven_on_copies) {
+  write(
+      "ALTER TABLE pets ALTER COLUMN owner_id DROP NOT NULL;\nALTER TABLE pets ADD COLUMN x int;",
+      "VACUUM pets;\nALTER TABLE pets DROP COLUMN x;\nALTER TABLE pets ALTER COLUMN owner_id SET NOT NULL;");
+  const Checked result = checked();
+  const json finding = result.finding("rollback-blocked");
+  ASSERT_FALSE(finding.is_null()) << result.outcome.said();
+  EXPECT_THAT(finding.at("message").get<std::string>(),
+              HasSubstr("a row with NULL in owner_id in public.pets (id="));
+  EXPECT_EQ(finding.at("location").at("line"), 3);
+  const json& writes = result.run().at("migrations")[0].at("writes");
+  ASSERT_THAT(writes, SizeIs(2)) << "each by itself, since together they stop it";
+  for (const json& one : writes) {
+    const bool is_null = one.at("what").get<std::string>().find("NULL in owner_id") != std::string::npos;
+    EXPECT_EQ(one.at("stops_down").is_null(), !is_null) << one;
+  }
+}
+
+TEST_F(AfterWrites, a_program_goes_back_behind_them_too) {
+  m_folder.write("m/tool.sh", R"sh(#!/bin/sh
+[ "$1" = list ] && echo 1 && exit
+[ "$1" = up ] && verb=DROP || verb=SET
+psql -Xq -v ON_ERROR_STOP=1 -c "ALTER TABLE pets ALTER COLUMN owner_id $verb NOT NULL" "$DATABASE_URL"
+)sh");
+  m_folder.write(
+      "s.yaml",
+      "scenario: s\nengine: postgres\nfixture: [fixture.sql]\nmigrations:\n  path: m\n  format: commands\n"
+      "  tool: {list: [sh, tool.sh, list], up: [sh, tool.sh, up], down: [sh, tool.sh, down]}\n");
+  const Checked result = check({"s.yaml"}, {m_folder.path()});
+  const json finding = result.finding("rollback-blocked");
+  ASSERT_FALSE(finding.is_null()) << result.outcome.said();
+  EXPECT_THAT(finding.at("message").get<std::string>(), HasSubstr("SQLSTATE 23502"));
+}
+
 TEST_F(AfterWrites, deferred_constraints_are_due_when_the_writer_commits) {
   write(
       "CREATE TABLE notes (id int PRIMARY KEY, pet_id int REFERENCES pets DEFERRABLE INITIALLY DEFERRED); "

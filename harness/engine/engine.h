@@ -28,6 +28,7 @@ struct Stop {
   /// A statement that is to be ended inside and waits for nobody is stopped before it; one that is to run
   /// into a timeout and waits for nobody is not stopped.
   std::size_t before = 0;
+  bool in_no_transaction = false;  ///< the side was seen to be refused in one
 };
 
 /// One side to be run, in a new session.
@@ -65,6 +66,9 @@ struct SideOutcome {
   std::string output;  ///< of a tool: the last that it said, secrets masked
 };
 
+/// What runs a side on an instance.
+using Drive = std::function<Result<SideOutcome>()>;
+
 /// The answer to a query, as text.
 struct Answer {
   std::optional<record::SqlError> error;
@@ -83,7 +87,6 @@ struct QueryRequest {
 /// Something that the new schema lets in and the one before did not.
 struct WriteWish {
   enum class Kind {
-    given,                ///< the scenario's own statement: `detail`
     row,                  ///< in a new table
     value,                ///< in a new column
     null,                 ///< in a column that has become nullable
@@ -108,6 +111,9 @@ struct Filled {
 struct LaterRollback {
   std::vector<WriteWish> wishes;
   const sql::Script* down = nullptr;
+  /// Runs down where no transaction of ours can hold it: all that is wished is written and committed then,
+  /// and the instance used up. What stops down is told of each of the writes.
+  Drive drive = {};
   std::chrono::milliseconds statement_timeout{0};  ///< 0: none
 };
 
@@ -184,14 +190,13 @@ class Instance {
   virtual Result<std::optional<Filled>> fill(const std::vector<std::string>&, int) {
     return std::optional<Filled>();
   }
-  /// Writes what is wished, each by itself, in a transaction that is rolled back, and drives down behind it:
-  /// what became of it. Values of sequences may have moved. None where this engine cannot.
+  /// Writes what is wished in a transaction that is rolled back, each by itself where all together stop down,
+  /// and drives down behind it: what became of it. Values of sequences may have moved. None where this engine
+  /// cannot.
   virtual Result<std::optional<std::vector<record::Write>>> roll_back_later(const LaterRollback&) {
     return std::optional<std::vector<record::Write>>();
   }
 
-  /// What runs a side on this instance.
-  using Drive = std::function<Result<SideOutcome>()>;
   /// Runs a side while another transaction, which has read this table, stays open for a while; how long an
   /// ordinary read stood behind it. None where this engine has no such queue.
   virtual Result<std::optional<record::QueueWait>> queue_behind_reader(const std::string&,

@@ -83,6 +83,8 @@ class Course {
   Result<void> examine_again(Passage& passage, record::StateDifference difference);
 
   Result<void> write_and_go_back(Passage& passage);
+  Result<void> write_as_told(Passage& passage);
+  Result<void> write_on_copies(Passage& passage, engine::LaterRollback request);
   Result<void> seed();
   Result<void> queue(Passage& passage);
   Result<bool> queue_on(Passage& passage, const std::string& table);

@@ -89,6 +89,7 @@ std::vector<Stop> stops_of(const record::SideRun& run, const std::vector<StopKin
                            record::Depth depth) {
   const std::size_t count = run.statements.size();
   const bool inside = run.shape == TransactionShape::one_transaction;
+  const bool alone = run.shape == TransactionShape::autocommit;
   const auto outside = [&](std::size_t at) { return !run.statements[at].locks_observed; };
   std::vector<Stop> stops;
   for (const StopKind how : ways) {
@@ -108,7 +109,7 @@ std::vector<Stop> stops_of(const record::SideRun& run, const std::vector<StopKin
         at = last - 1;
         break;
       }
-      stops.push_back({how, at});
+      stops.push_back({how, at, alone});
       continue;
     }
     const bool once = how == StopKind::database_locked && inside;
@@ -116,7 +117,7 @@ std::vector<Stop> stops_of(const record::SideRun& run, const std::vector<StopKin
     // Before what ends the transaction too; where there is none, that is after everything.
     const std::size_t places = once ? 1 : how == StopKind::session_ended && inside ? count + 1 : count;
     for (const std::size_t before : spread(places, most)) {
-      if (!waits || outside(before)) stops.push_back({how, before});
+      if (!waits || outside(before)) stops.push_back({how, before, alone});
     }
   }
   return stops;

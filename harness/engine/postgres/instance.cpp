@@ -148,9 +148,9 @@ Result<std::optional<Filled>> DatabaseInstance::fill(const std::vector<std::stri
 
 Result<std::optional<std::vector<record::Write>>> DatabaseInstance::roll_back_later(
     const LaterRollback& request) {
-  auto session = Connection::open(m_connection);
-  if (!session) return failed(session);
-  auto writes = postgres::roll_back_later(*session, request);
+  if (!request.drive && !can_be_rolled_back(*request.down))
+    return std::optional<std::vector<record::Write>>();
+  auto writes = postgres::roll_back_later(m_connection, request);
   if (!writes) return failed(writes);
   return std::optional(std::move(*writes));
 }

@@ -62,6 +62,10 @@ class Attempts {
   Attempts(Connection& session, const LaterRollback& request) : m_session(session), m_request(request) {}
 
   Result<std::vector<Write>> run();
+  /// All that is wished, to stay.
+  Result<std::vector<Written>> commit();
+  /// What a down that ran in other sessions has left of it.
+  Result<std::vector<Write>> after(std::vector<Written> written);
 
  private:
   struct Stopped {
@@ -77,6 +81,8 @@ class Attempts {
     if (!result) return failed(result);
     return {};
   }
+  Result<std::vector<Written>> write_all(std::vector<WriteWish>& wishes);
+  Result<std::vector<Write>> look_after(std::vector<Written> written);
   Result<Written> write(const WriteWish& wish);
   Result<Written> write_deferred(const WriteWish& wish);
   Result<RowMade> make(const WriteWish& wish, Written& written);
@@ -179,8 +185,6 @@ Result<RowMade> Attempts::make(const WriteWish& wish, Written& written) {
   written.column = wish.columns.size() == 1 ? column : "";
   const auto refused = [](std::string why) { return Result<RowMade>(RowMade{std::move(why), "", "", ""}); };
   switch (wish.kind) {
-    case Kind::given:
-      break;
     case Kind::row:
       row.full = true;
       break;
@@ -250,8 +254,6 @@ bool was_only_a_guess(const WriteWish& wish) {
 std::string title_of(const WriteWish& wish, const Written& written) {
   const std::string columns = join(wish.columns, ", ");
   switch (wish.kind) {
-    case Kind::given:
-      return "the scenario's write";
     case Kind::row:
       return "a row";
     case Kind::value:
@@ -288,17 +290,7 @@ Result<Written> Attempts::write(const WriteWish& wish) {
 /// Needs a transaction; what is written stays in it.
 Result<Written> Attempts::write_deferred(const WriteWish& wish) {
   Written written;
-  written.record.table = wish.kind == Kind::given ? "" : wish.table;
-  if (wish.kind == Kind::given) {
-    written.record.what = title_of(wish, written);
-    written.record.sql = wish.detail;
-    if (const auto point = m_session.rows("SAVEPOINT lockkeeper_given"); !point) return failed(point);
-    const auto answered = m_session.ask(wish.detail);
-    if (!answered) return failed(answered);
-    if (answered->sqlstate.empty()) return written;
-    written.record.skipped = fmt::format("{} (SQLSTATE {})", answered->message, answered->sqlstate);
-    return ran(m_session.rows("ROLLBACK TO SAVEPOINT lockkeeper_given")).map([&] { return written; });
-  }
+  written.record.table = wish.table;
   auto made = make(wish, written);
   if (!made) return failed(made);
   written.record.what = title_of(wish, written);
@@ -359,7 +351,6 @@ Result<std::optional<Attempts::Stopped>> Attempts::go_back() {
 
 /// After down: empty where all is as it was written, or where that cannot be told.
 Result<std::string> Attempts::what_is_lost(const Written& written) {
-  if (written.record.table.empty()) return std::string();
   bool known = false;
   const auto table =
       answer(fmt::format("SELECT to_regclass({})", m_session.quoted_text(written.record.table)), known);
@@ -449,10 +440,8 @@ Result<void> Attempts::by_itself(const WriteWish& wish, Write& record) {
   return rescue(wish, *written, record);
 }
 
-Result<std::vector<Write>> Attempts::run() {
-  std::vector<WriteWish> wishes;
-  std::vector<Write> writes;
-  if (const auto begun = begin(); !begun) return failed(begun);
+/// Needs a transaction. What only the old schema seemed to refuse is left out.
+Result<std::vector<Written>> Attempts::write_all(std::vector<WriteWish>& wishes) {
   std::vector<Written> written;
   for (const WriteWish& wish : m_request.wishes) {
     if (wishes.size() == k_most_wishes) break;
@@ -462,17 +451,34 @@ Result<std::vector<Write>> Attempts::run() {
     wishes.push_back(wish);
     written.push_back(std::move(*one));
   }
+  return written;
+}
+
+Result<std::vector<Write>> Attempts::look_after(std::vector<Written> written) {
+  std::vector<Write> writes;
+  for (Written& one : written) {
+    if (one.record.skipped.empty()) {
+      auto lost = what_is_lost(one);
+      if (!lost) return failed(lost);
+      one.record.lost = std::move(*lost);
+    }
+    writes.push_back(std::move(one.record));
+  }
+  return writes;
+}
+
+Result<std::vector<Write>> Attempts::run() {
+  std::vector<WriteWish> wishes;
+  if (const auto begun = begin(); !begun) return failed(begun);
+  auto written = write_all(wishes);
+  if (!written) return failed(written);
   const auto stopped = go_back();
   if (!stopped) return failed(stopped);
+  std::vector<Write> writes;
   if (!*stopped) {
-    for (Written& one : written) {
-      if (one.record.skipped.empty()) {
-        auto lost = what_is_lost(one);
-        if (!lost) return failed(lost);
-        one.record.lost = std::move(*lost);
-      }
-      writes.push_back(std::move(one.record));
-    }
+    auto looked = look_after(std::move(*written));
+    if (!looked) return looked;
+    writes = std::move(*looked);
   }
   if (const auto ended = end(); !ended) return failed(ended);
   if (!*stopped) return writes;
@@ -482,20 +488,57 @@ Result<std::vector<Write>> Attempts::run() {
   return writes;
 }
 
+Result<std::vector<Written>> Attempts::commit() {
+  std::vector<WriteWish> wishes;
+  if (const auto begun = begin(); !begun) return failed(begun);
+  auto written = write_all(wishes);
+  if (!written) return written;
+  if (const auto committed = m_session.rows("COMMIT"); !committed) return failed(committed);
+  return written;
+}
+
+Result<std::vector<Write>> Attempts::after(std::vector<Written> written) {
+  if (const auto begun = begin(); !begun) return failed(begun);
+  auto writes = look_after(std::move(written));
+  if (const auto ended = end(); !ended) return failed(ended);
+  return writes;
+}
+
 }  // namespace
 
-Result<std::vector<Write>> roll_back_later(Connection& session, const LaterRollback& request) {
-  for (const sql::Part& part : request.down->parts) {
+bool can_be_rolled_back(const sql::Script& down) {
+  for (const sql::Part& part : down.parts) {
     for (const sql::Statement& statement : part.statements) {
-      if (!sendable(statement).impossible) continue;
-      Write skipped;
-      skipped.what = "down after writes";
-      skipped.skipped = fmt::format("down's '{}' cannot run in a transaction that is rolled back",
-                                    abridged(statement.text, 60));
-      return std::vector<Write>{skipped};
+      if (sendable(statement).impossible) return false;
     }
   }
-  return Attempts(session, request).run();
+  return true;
+}
+
+Result<std::vector<Write>> roll_back_later(const std::string& connection, const LaterRollback& request) {
+  auto session = Connection::open(connection);
+  if (!session) return failed(session);
+  if (!request.drive) return Attempts(*session, request).run();
+  auto written = Attempts(*session, request).commit();
+  if (!written) return failed(written);
+  const auto outcome = request.drive();
+  if (!outcome) return failed(outcome);
+  if (!outcome->run.error) {
+    // Down may have ended the session.
+    auto other = Connection::open(connection);
+    if (!other) return failed(other);
+    return Attempts(*other, request).after(std::move(*written));
+  }
+  std::vector<Write> writes;
+  for (Written& one : *written) {
+    if (one.record.skipped.empty()) {
+      one.record.stops_down = outcome->run.error;
+      one.record.location = outcome->run.error_location;
+      if (!outcome->run.statements.empty()) one.record.statement = outcome->run.statements.back().text;
+    }
+    writes.push_back(std::move(one.record));
+  }
+  return writes;
 }
 
 }  // namespace lockkeeper::engine::postgres

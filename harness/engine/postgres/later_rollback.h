@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "engine/engine.h"
@@ -7,9 +8,12 @@
 
 namespace lockkeeper::engine::postgres {
 
-/// What Instance::roll_back_later() says. Down's own BEGIN and COMMIT are left out and its indexes are not
-/// dropped CONCURRENTLY, since all of it happens in one transaction of ours; what else cannot run in one
-/// makes it a skipped write that says so.
-Result<std::vector<record::Write>> roll_back_later(Connection& session, const LaterRollback& request);
+/// Can down run in a transaction of ours? Its own BEGIN and COMMIT are left out then, and its indexes are not
+/// dropped CONCURRENTLY.
+bool can_be_rolled_back(const sql::Script& down);
+
+/// What Instance::roll_back_later() says; without `drive` for a down that can be rolled back.
+Result<std::vector<record::Write>> roll_back_later(const std::string& connection,
+                                                   const LaterRollback& request);
 
 }  // namespace lockkeeper::engine::postgres

@@ -1,5 +1,6 @@
 #include "engine/postgres/side_runner.h"
 
+#include <algorithm>
 #include <thread>
 
 #include <fmt/format.h>
@@ -103,8 +104,13 @@ std::string wanting_a_block(const Statement& statement) {
 /// One side under way.
 class Execution {
  public:
-  Execution(Client& session, Client& committed, std::uint64_t wal, const SideRequest& request)
-      : m_session(session), m_committed(committed), m_request(request), m_observer(session, committed) {
+  Execution(Client& session, Client& committed, const std::string& connection, std::uint64_t wal,
+            const SideRequest& request)
+      : m_session(session),
+        m_committed(committed),
+        m_connection(connection),
+        m_request(request),
+        m_observer(session, committed) {
     m_observer.begin_at(wal);
     m_run.side = request.side;
     if (request.script->parts.empty()) return;
@@ -138,6 +144,8 @@ class Execution {
   Result<bool> come_to(std::size_t statement, const Location& location, const Statement* next = nullptr);
   Result<void> hold_all_tables();
   Result<void> begin_and_wait(const Statement& statement);
+  Result<bool> wait_for_lock(const std::string& since);
+  Result<void> wait_in_next_transaction();
   Result<bool> run_hurried(const Statement& statement, std::size_t index);
   Result<bool> run_on(const Statement& statement, std::size_t index);
   Result<bool> execute(const Statement& statement, std::size_t index);
@@ -152,6 +160,7 @@ class Execution {
 
   Client& m_session;
   Client& m_committed;
+  const std::string& m_connection;
   const SideRequest& m_request;
   Observer m_observer;
   SideRun m_run;
@@ -160,7 +169,8 @@ class Execution {
   std::size_t m_look_from = 0;  ///< index of the first statement after which looking is harmless
   bool m_implicit = false;      ///< the open transaction is the one that the server makes of a message
   bool m_booked = false;
-  std::size_t m_come = 0;  ///< statements of all parts so far
+  std::unique_ptr<Client> m_second_writer;  ///< that a statement is kept waiting by
+  std::size_t m_come = 0;                   ///< statements of all parts so far
   Clock::time_point m_start = Clock::now();
   std::optional<record::Microseconds> m_stopped_at;
 };
@@ -202,6 +212,7 @@ Result<bool> Execution::come_to(std::size_t statement, const Location& location,
   if (m_request.stop->how == record::StopKind::ended_inside)
     reply = m_committed.send("ROLLBACK", k_own_timeout);
   if (!reply) return failed(reply);
+  m_second_writer.reset();
   fail({"57P01", "terminating connection due to administrator command", "", "", ""}, location);
   return false;
 }
@@ -253,17 +264,56 @@ Result<void> Execution::begin_and_wait(const Statement& statement) {
   if (!reply) return failed(reply);
   const std::string sent = reply->rows.empty() ? "-infinity" : reply->rows.back()[0];
   m_session.post(std::string(statement.text));
+  m_observer.lost_sight();  // what it commits on its way is seen by nobody
+  const auto waits = wait_for_lock(fmt::format("query_start >= '{}'", sent));
+  if (!waits) return failed(waits);
+  // A procedure that waits in its first transaction has done nothing yet.
+  return *waits && statement.kind == StatementKind::ordinary ? wait_in_next_transaction() : Result<void>();
+}
+
+/// Until the session waits for a lock, where `since` holds, or has ended its statement; true for the former.
+Result<bool> Execution::wait_for_lock(const std::string& since) {
   const std::string waits = fmt::format(
-      "{}SELECT 1 FROM pg_stat_activity WHERE pid = {} AND query_start >= '{}' AND (wait_event_type = 'Lock' "
-      "OR "
-      "state <> 'active')",
-      k_look_anew, m_session.server_process(), sent);
+      "{}SELECT wait_event_type = 'Lock' AND state = 'active' FROM pg_stat_activity WHERE pid = {} AND {} "
+      "AND "
+      "(wait_event_type = 'Lock' OR state <> 'active')",
+      k_look_anew, m_session.server_process(), since);
   for (const auto until = Clock::now() + k_wait_begins; Clock::now() < until && !interrupted();) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    reply = m_committed.send(waits, k_own_timeout, Rows::keep);
+    const auto reply = m_committed.send(waits, k_own_timeout, Rows::keep);
     if (!reply) return failed(reply);
-    if (!reply->rows.empty()) return {};
+    if (!reply->rows.empty()) return reply->rows[0][0] == "t";
   }
+  return false;
+}
+
+/// Another writer queues behind the one whose table is waited for: when that one lets go, the statement goes
+/// on to its COMMIT, and meets the other in the transaction after it.
+Result<void> Execution::wait_in_next_transaction() {
+  const int process = m_session.server_process();
+  auto reply = m_committed.send(
+      fmt::format(
+          "{0}SELECT l.relation::regclass, a.xact_start FROM pg_locks l JOIN pg_stat_activity a ON a.pid "
+          "= l.pid WHERE l.pid = {1} AND NOT l.granted AND l.locktype = 'relation'",
+          k_look_anew, process),
+      k_own_timeout, Rows::keep);
+  if (!reply) return failed(reply);
+  if (reply->error || reply->rows.empty()) return {};
+  const std::string began = reply->rows[0][1];
+  m_second_writer = std::make_unique<Client>(m_connection);
+  if (const auto opened = m_second_writer->ready(); !opened) return failed(opened);
+  m_second_writer->post(fmt::format("BEGIN; LOCK TABLE {} IN ROW EXCLUSIVE MODE", reply->rows[0][0]));
+  const std::string queued = fmt::format("{}SELECT 1 FROM pg_locks WHERE pid = {} AND NOT granted",
+                                         k_look_anew, m_second_writer->server_process());
+  for (const auto until = Clock::now() + k_wait_begins; Clock::now() < until && !interrupted();) {
+    reply = m_committed.send(queued, k_own_timeout, Rows::keep);
+    if (!reply) return failed(reply);
+    if (!reply->rows.empty()) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  if (reply = m_committed.send("ROLLBACK", k_own_timeout); !reply) return failed(reply);
+  const auto waits = wait_for_lock(fmt::format("(xact_start > '{}' OR state <> 'active')", began));
+  if (!waits) return failed(waits);
   return {};
 }
 
@@ -583,6 +633,10 @@ Result<SideRunner::Beginning> SideRunner::look_ahead() {
 }
 
 Result<SideOutcome> SideRunner::run(const SideRequest& request) {
+  const bool refused_before = request.stop && request.stop->in_no_transaction;
+  const auto inside = [](const Part& part) { return part.shape == TransactionShape::one_transaction; };
+  if (refused_before && std::any_of(request.script->parts.begin(), request.script->parts.end(), inside))
+    return run_without_transaction(request, "the server was seen to run it in no transaction");
   if (const auto taken = take_back(); !taken) return failed(taken);
   const auto beginning = look_ahead();
   if (!beginning) return failed(beginning);
@@ -590,11 +644,13 @@ Result<SideOutcome> SideRunner::run(const SideRequest& request) {
   if (const auto opened = session->ready(); !opened) return failed(opened);
   const bool may_return = beginning->sessions_may_return && !may_leave_traces(*request.script);
   if (!may_return) m_spare = std::make_unique<Client>(m_connection);
-  Execution execution(*session, *m_observer, beginning->wal, request);
+  Execution execution(*session, *m_observer, m_connection, beginning->wal, request);
   if (const auto done = execution.run(); !done) return failed(done);
   if (const Statement* refused = execution.refused(); refused != nullptr) {
     session.reset();
-    return run_without_transaction(request, *refused);
+    return run_without_transaction(request,
+                                   fmt::format("the server runs the statement at {}:{} in no transaction",
+                                               refused->location.line, refused->location.column));
   }
   auto outcome = std::move(execution).outcome();
   const bool observed = request.observe == Observe::yes;
@@ -607,12 +663,11 @@ Result<SideOutcome> SideRunner::run(const SideRequest& request) {
 }
 
 Result<SideOutcome> SideRunner::run_without_transaction(const SideRequest& request,
-                                                        const Statement& refused) {
+                                                        const std::string& reason) {
   sql::Script script = *request.script;
   for (Part& part : script.parts) {
     part.shape = TransactionShape::autocommit;
-    part.shape_reason = fmt::format("the server runs the statement at {}:{} in no transaction",
-                                    refused.location.line, refused.location.column);
+    part.shape_reason = reason;
   }
   SideRequest alone = request;
   alone.script = &script;

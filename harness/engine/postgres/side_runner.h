@@ -39,7 +39,7 @@ class SideRunner {
     bool sessions_may_return = false;  ///< nothing in the database leaves more than DISCARD ALL undoes
   };
   Result<Beginning> look_ahead();
-  Result<SideOutcome> run_without_transaction(const SideRequest& request, const sql::Statement& refused);
+  Result<SideOutcome> run_without_transaction(const SideRequest& request, const std::string& reason);
   Result<Reply> take_back();
 
   std::string m_connection;
