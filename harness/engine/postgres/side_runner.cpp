@@ -287,14 +287,16 @@ Result<bool> Execution::wait_for_lock(const std::string& since) {
   return false;
 }
 
-/// Another writer queues behind the one whose table is waited for: when that one lets go, the statement goes
+/// Where the statement waits in its first transaction (a later one begins after it), another writer queues
+/// behind the one whose table is waited for: when that one lets go, the statement goes
 /// on to its COMMIT, and meets the other in the transaction after it.
 Result<void> Execution::wait_in_next_transaction() {
   const int process = m_session.server_process();
   auto reply = m_committed.send(
       fmt::format(
           "{0}SELECT l.relation::regclass, a.xact_start FROM pg_locks l JOIN pg_stat_activity a ON a.pid "
-          "= l.pid WHERE l.pid = {1} AND NOT l.granted AND l.locktype = 'relation'",
+          "= l.pid WHERE l.pid = {1} AND NOT l.granted AND l.locktype = 'relation' AND a.xact_start = "
+          "a.query_start",
           k_look_anew, process),
       k_own_timeout, Rows::keep);
   if (!reply) return failed(reply);
