@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -11,45 +14,65 @@ namespace lockkeeper::check {
 
 namespace {
 
-record::Finding refused(const record::Run& run, const record::OldUse& use) {
-  if (use.kind == record::OldUseKind::write) {
+using record::OldUse;
+using record::OldUseKind;
+
+record::Finding refused(const record::Run& run, const OldUse& use) {
+  if (use.error) {
     return finding_of(k_old_write_breaks, run, use,
                       fmt::format("the old release's write '{}' fails on the new schema: {}", use.what,
                                   error_text(*use.error)));
   }
-  record::Finding finding = finding_of(k_old_write_breaks, run, use,
-                                       fmt::format("no INSERT of the old release's gets into {} any more: {}",
-                                                   use.what, error_text(*use.error)));
-  // Nobody has said that it writes there.
-  finding.level = record::Level::warning;
-  finding.evidence.emplace_back("tried: a row with the columns that there were before");
-  return finding;
+  return finding_of(k_old_write_breaks, run, use,
+                    fmt::format("query '{}' fails on what the old release writes: {}", use.query,
+                                error_text(*use.query_error)));
 }
 
 /// The same refusal of the same table, met by what the old release is said to write.
-bool is_told_by_a_write(const record::Run& run, const record::OldUse& row) {
-  return std::any_of(run.old_uses.begin(), run.old_uses.end(), [&](const record::OldUse& use) {
-    return use.kind == record::OldUseKind::write && !use.base_error && use.error &&
-           use.migration == row.migration && use.error->message == row.error->message;
+bool is_told_by_a_write(const record::Run& run, const OldUse& row) {
+  return std::any_of(run.old_uses.begin(), run.old_uses.end(), [&](const OldUse& use) {
+    return use.kind == OldUseKind::write && !use.base_error && use.error && use.migration == row.migration &&
+           use.error->message == row.error->message;
   });
+}
+
+/// Nobody has said that the old release writes to these tables: one warning for all of them.
+void find_refused_rows(const record::Run& run, std::vector<record::Finding>& findings) {
+  std::map<std::string, std::vector<const OldUse*>> by_migration;
+  for (const OldUse& use : run.old_uses) {
+    if (use.kind == OldUseKind::old_row && use.error && !is_told_by_a_write(run, use))
+      by_migration[use.migration].push_back(&use);
+  }
+  for (const auto& [migration, uses] : by_migration) {
+    const OldUse& first = *uses.front();
+    const std::string others =
+        uses.size() > 1
+            ? fmt::format(", nor into {}", counted(static_cast<std::int64_t>(uses.size() - 1), "other table"))
+            : "";
+    record::Finding finding =
+        finding_of(k_old_write_breaks, run, first,
+                   fmt::format("no INSERT of the old release's gets into {} any more{}: {}", first.what,
+                               others, error_text(*first.error)));
+    finding.level = record::Level::warning;
+    finding.evidence.push_back("tried: a copy of a row, by the columns that there were before: " +
+                               abridged(first.sql, 300));
+    for (std::size_t at = 1; at < uses.size(); ++at)
+      finding.evidence.push_back(fmt::format("{}: {}", uses[at]->what, error_text(*uses[at]->error)));
+    findings.push_back(std::move(finding));
+  }
 }
 
 void find_old_write_breaks(const record::Run& run, const scenario::Scenario& scenario,
                            std::vector<record::Finding>& findings) {
-  for (const record::OldUse& use : run.old_uses) {
-    const bool writes = use.kind == record::OldUseKind::write || use.kind == record::OldUseKind::old_row;
-    if (!writes || use.base_error || (!use.error && !use.query_error)) continue;
-    if (use.kind == record::OldUseKind::old_row && is_told_by_a_write(run, use)) continue;
-    record::Finding finding =
-        use.error ? refused(run, use)
-                  : finding_of(k_old_write_breaks, run, use,
-                               fmt::format("query '{}' fails on what the old release writes: {}", use.query,
-                                           error_text(*use.query_error)));
+  for (const OldUse& use : run.old_uses) {
+    if (use.kind != OldUseKind::write || use.base_error || (!use.error && !use.query_error)) continue;
+    record::Finding finding = refused(run, use);
     finding.evidence.push_back("written: " + abridged(use.sql, 300));
     if (use.error && !use.error->detail.empty()) finding.evidence.push_back("detail: " + use.error->detail);
-    if (use.kind == record::OldUseKind::write) add_origin(scenario, use, finding);
+    add_origin(scenario, use, finding);
     findings.push_back(std::move(finding));
   }
+  find_refused_rows(run, findings);
 }
 
 }  // namespace
