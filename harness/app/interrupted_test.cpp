@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "app/program_test.h"
+#include "base/process.h"
+#include "base/text.h"
 
 /// Up, stopped in its middle and run again, on real servers and files.
 namespace lockkeeper::app::testing {
@@ -143,6 +145,27 @@ TEST_F(Interrupted, full_kills_the_server_inside_what_commits_on_its_way) {
   const std::string evidence = finding.at("evidence").dump();
   EXPECT_THAT(evidence, HasSubstr("stopped by a lock_timeout inside 1:1"));
   EXPECT_THAT(evidence, HasSubstr("its server killed at 1:1"));
+}
+
+TEST_F(Interrupted, what_a_retry_left_is_kept_to_be_looked_at) {
+  write("1_t", "CREATE TABLE t AS SELECT i FROM generate_series(1, 100) i;", "DROP TABLE t;");
+  write("2_i", "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_i ON t (i);", "DROP INDEX t_i;");
+  const Folder other;
+  const Start setup{.directory = m_folder.path(), .store = other.path() / "store"};
+  const Outcome outcome = run_program({"check", "m", "--seed-rows", "0", "--keep"}, setup);
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.said();
+  EXPECT_THAT(outcome.output, HasSubstr("[retry-hides-damage]"));
+  const auto at = outcome.output.find("left running: psql ");
+  ASSERT_NE(at, std::string::npos) << outcome.said();
+  const std::string line = trimmed(outcome.output.substr(at + std::string("left running: ").size()));
+  Command command;
+  command.argv = {"sh", "-c",
+                  line + " -XAtc \"SELECT indisvalid FROM pg_index WHERE indexrelid = 't_i'::regclass\""};
+  const auto asked = lockkeeper::run(command, {});
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->output, "f\n") << asked->errors;
+  EXPECT_EQ(run_program({"cache", "clear"}, setup).exit_code, 0);
+  EXPECT_THAT(processes_below(setup.store), IsEmpty());
 }
 
 TEST_F(Interrupted, numbers_that_a_crash_skips_are_no_damage) {

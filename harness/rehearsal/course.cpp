@@ -185,7 +185,7 @@ Result<bool> Course::pass(std::size_t index) {
   const auto up = forward(passage);
   if (!up) return failed(up);
   if (keeping(*passage.record)) {
-    if (const auto kept = keep(); !kept) return failed(kept);
+    if (const auto kept = keep(*m_instance); !kept) return failed(kept);
     return true;
   }
   if (*up == Ending::stopped) {
@@ -203,13 +203,15 @@ Result<bool> Course::pass(std::size_t index) {
     if (const auto up_again = again(passage); !up_again) return failed(up_again);
   }
   if (keeping(*passage.record)) {
-    if (const auto kept = keep(); !kept) return failed(kept);
+    if (const auto kept = keep(*m_instance); !kept) return failed(kept);
     return true;
   }
   if (const auto interrupted = interrupt(passage); !interrupted) return failed(interrupted);
+  if (m_kept) return true;
   if (const auto inserted = insert_as_before(passage); !inserted) return failed(inserted);
   if (const auto written = write_and_go_back(passage); !written) return failed(written);
   if (const auto interrupted = interrupt_back(passage); !interrupted) return failed(interrupted);
+  if (m_kept) return true;
   if (const auto queued = queue(passage); !queued) return failed(queued);
   if (const auto met = meet_traffic(passage); !met) return failed(met);
   m_state = std::move(passage.after);
@@ -365,8 +367,8 @@ bool Course::keeping(const MigrationRecord& record) const {
   return !only_column_order(record.back_difference) || !only_column_order(record.again_difference);
 }
 
-Result<void> Course::keep() {
-  const auto line = m_instance->keep();
+Result<void> Course::keep(engine::Instance& instance) {
+  const auto line = instance.keep();
   if (!line) return failed(line);
   m_run.kept = *line;
   m_kept = true;

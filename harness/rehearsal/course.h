@@ -62,7 +62,7 @@ class Course {
                                                    const engine::Since& earlier = {});
   Result<void> note_leaks(record::SideRun& run);
   bool keeping(const MigrationRecord& record) const;
-  Result<void> keep();
+  Result<void> keep(engine::Instance& instance);
 
   Result<Ending> forward(Passage& passage);
   Result<void> note_schema_facts(Passage& passage, const engine::Touched& touched);

@@ -62,7 +62,7 @@ Course::Attempt Course::going_up(const Passage& passage) {
 }
 
 Result<void> Course::interrupt(Passage& passage) {
-  if (m_options.depth == record::Depth::quick || m_options.keep == Keep::yes) return {};
+  if (m_options.depth == record::Depth::quick) return {};
   if (passage.migration->command) return stop_program(passage);
   return stop_everywhere(passage, going_up(passage));
 }
@@ -70,7 +70,7 @@ Result<void> Course::interrupt(Passage& passage) {
 /// A way back in one transaction leaves nothing half-done, which is seen only where all is.
 Result<void> Course::interrupt_back(Passage& passage) {
   const auto& record = *passage.record;
-  if (m_options.depth == record::Depth::quick || m_options.keep == Keep::yes) return {};
+  if (m_options.depth == record::Depth::quick) return {};
   if (passage.migration->command || !passage.back_ran || record.down_did_nothing) return {};
   if (m_options.depth != record::Depth::full && record.back->shape == TransactionShape::one_transaction)
     return {};
@@ -143,7 +143,7 @@ Result<void> Course::stop_everywhere(Passage& passage, const Attempt& attempt) {
     const auto* before = stop.before < statements.size() ? &statements[stop.before] : nullptr;
     const auto going = stop_by(passage, attempt, stop, before, &stop == &stops.back());
     if (!going) return failed(going);
-    if (!*going) return {};
+    if (!*going || m_kept) return {};
   }
   return {};
 }
@@ -218,8 +218,11 @@ Result<void> Course::retry(Passage& passage, const Attempt& attempt, Interruptio
       difference = engine::without(std::move(difference), m_noise);
     }
   }
-  if (interruption.retry_error || !interruption.retry_difference.empty() ||
-      interruption.how == StopKind::server_killed) {
+  const bool damaged = interruption.retry_error || !interruption.retry_difference.empty();
+  if (damaged && m_options.keep == Keep::yes) {
+    if (const auto kept = keep(*m_beside); !kept) return kept;
+  }
+  if (damaged || interruption.how == StopKind::server_killed) {
     m_beside.reset();
     return {};
   }
@@ -271,7 +274,7 @@ Result<void> Course::stop_program(Passage& passage) {
   for (const std::size_t place : places_of(*passage.record->forward, m_options.depth)) {
     const auto going = stop_program_by(passage, StopKind::session_ended, place);
     if (!going) return failed(going);
-    if (!*going) return {};
+    if (!*going || m_kept) return {};
   }
   return {};
 }

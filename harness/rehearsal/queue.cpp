@@ -32,7 +32,7 @@ std::vector<std::string> tables_locked(const record::SideRun& run) {
 
 Result<void> Course::queue(Passage& passage) {
   auto& record = *passage.record;
-  if (m_options.depth != record::Depth::full || m_options.keep == Keep::yes) return {};
+  if (m_options.depth != record::Depth::full) return {};
   const auto skip = [&](const std::string& reason) {
     record.skipped.push_back({record::Stage::queue, reason});
   };

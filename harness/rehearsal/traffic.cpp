@@ -41,7 +41,7 @@ std::vector<std::string> tables_in_use(const record::SideRun& run, const engine:
 /// The statements are not looked at on their way, so that the sessions show them and nothing of ours.
 Result<void> Course::meet_traffic(Passage& passage) {
   auto& record = *passage.record;
-  if (m_options.depth != record::Depth::full || m_options.keep == Keep::yes) return {};
+  if (m_options.depth != record::Depth::full) return {};
   const auto tables = tables_in_use(*record.forward, passage.before);
   if (tables.empty()) return {};
   const auto instance = m_ground.at(passage.index);
