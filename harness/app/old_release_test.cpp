@@ -210,6 +210,18 @@ TEST_F(OldRelease, what_fails_on_base_already_is_told_and_judges_nothing) {
               AllOf(HasSubstr("old query 'q' fails on base already"), HasSubstr("old write 'INSERT")));
 }
 
+TEST_F(OldRelease, what_ends_its_transaction_or_its_session_is_told) {
+  migrate("1_a", "CREATE TABLE a (id int);", "DROP TABLE a;");
+  scenario("old_release:\n  writes: [\"INSERT INTO users (nick) VALUES ('x'); COMMIT; DROP TABLE users\"]\n");
+  const Checked commits = checked();
+  EXPECT_EQ(commits.outcome.exit_code, 2) << commits.outcome.said();
+  EXPECT_THAT(commits.outcome.said(), HasSubstr("ends the transaction that it is tried in"));
+  scenario("old_release:\n  writes: [SELECT pg_terminate_backend(pg_backend_pid())]\n");
+  const Checked ends = checked();
+  EXPECT_EQ(ends.outcome.exit_code, 0) << ends.outcome.said();
+  EXPECT_THAT(ends.run().at("remarks").dump(), HasSubstr("it ends the session that it is tried in"));
+}
+
 TEST_F(OldRelease, a_view_whose_function_loses_its_table_is_broken_on_postgres_too) {
   m_folder.write("fixture.sql",
                  "CREATE TABLE users (id int PRIMARY KEY, nick text);\nINSERT INTO users VALUES (1, 'a');\n"

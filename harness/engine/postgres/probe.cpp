@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <pqxx/pqxx>
 
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "engine/comparison.h"
 #include "engine/postgres/connection.h"
@@ -153,13 +154,32 @@ std::string Probe::executable(Work& work, const QueryRequest& request) {
 
 Result<Answer> Probe::try_query(const QueryRequest& request) {
   Answer answer;
+  bool sent = false;
+  bool ends_it = false;
   auto error = attempt([&](Work& work) {
+    sent = true;
+    work.exec("SAVEPOINT lockkeeper_guard");
     for (const std::string& statement : request.before) work.exec(statement);
     answer.rows = rows_of(work.exec(executable(work, request)));
     // Constraints that wait for COMMIT would stop it there, and this transaction never gets so far.
     work.exec("SET CONSTRAINTS ALL IMMEDIATE");
+    try {
+      work.exec("RELEASE SAVEPOINT lockkeeper_guard");
+    } catch (const pqxx::sql_error&) {  // the transaction is another, or none
+      ends_it = true;
+    }
   });
-  if (!error) return failed(error);
+  if (ends_it) {
+    return failed(FailureKind::usage,
+                  fmt::format("'{}' ends the transaction that it is tried in", abridged(request.sql)),
+                  "one statement is wanted, without COMMIT or ROLLBACK");
+  }
+  if (!error) {
+    const bool alone = sent && !interrupted() && in_transaction([](Work& work) { work.exec("SELECT 1"); });
+    if (!alone) return failed(error);
+    answer.error = record::SqlError{"57P01", "it ends the session that it is tried in", "", "", ""};
+    return answer;
+  }
   answer.error = std::move(*error);
   return answer;
 }
