@@ -59,22 +59,31 @@ void place(const Run& run, Finding& finding) {
   if (finding.location->line == 0) finding.location->line = 1;
 }
 
+/// Data exceptions, constraints, and what PL/pgSQL raises:
+/// https://www.postgresql.org/docs/current/errcodes-appendix.html
+bool is_about_values(const record::SqlError& error) {
+  const std::string kind = error.sqlstate.substr(0, 2);
+  return kind == "22" || kind == "23" || kind == "P0";
+}
+
 /// Does a finding hang on the values of rows? Those of our own making are such as nobody may ever write.
 bool hangs_on_values(const Run& run, const Finding& finding) {
-  static constexpr std::array<std::string_view, 7> k_of_data = {
-      "data-not-restored",     "data-changed",  "again-differs",     "rollback-blocked",
-      "rollback-loses-writes", "not-resumable", "retry-hides-damage"};
+  static constexpr std::array<std::string_view, 6> k_of_data = {
+      "data-not-restored", "data-changed",          "again-differs",
+      "rollback-blocked",  "rollback-loses-writes", "retry-hides-damage"};
   if (std::find(k_of_data.begin(), k_of_data.end(), finding.rule) != k_of_data.end()) return true;
-  // An up that fails has failed without such rows too.
-  if (finding.rule != "down-fails" && finding.rule != "again-fails") return false;
   const record::MigrationRecord* migration = migration_of(run, finding.migration);
   if (migration == nullptr) return false;
+  if (finding.rule == "not-resumable") {
+    const auto& stops = migration->interruptions;
+    return std::none_of(stops.begin(), stops.end(), [&](const record::Interruption& stop) {
+      return stop.side == finding.side && stop.retry_error && !is_about_values(*stop.retry_error);
+    });
+  }
+  // An up that fails has failed without such rows too.
+  if (finding.rule != "down-fails" && finding.rule != "again-fails") return false;
   const auto& side = finding.rule == "down-fails" ? migration->back : migration->again;
-  if (!side || !side->error) return false;
-  // Data exceptions, constraints, and what PL/pgSQL raises:
-  // https://www.postgresql.org/docs/current/errcodes-appendix.html
-  const std::string kind = side->error->sqlstate.substr(0, 2);
-  return kind == "22" || kind == "23" || kind == "P0";
+  return side && side->error && is_about_values(*side->error);
 }
 
 void weigh_made_rows(const Run& run, Finding& finding) {
