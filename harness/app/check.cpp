@@ -43,8 +43,9 @@ po::options_description check_options() {
       "depth", po::value<std::string>()->value_name("DEPTH"),
       "quick: forward, back, forward again; standard (default): each up is also stopped in its middle, and "
       "each down tried behind what the new "
-      "release may have written by then; full: each up also waits behind an open transaction, and meets "
-      "traffic")("keep", "stop at the first failure, leave its database running and print how to connect")(
+      "release may have written by then; full: each up also waits behind an open transaction and meets "
+      "traffic, and the server is killed under it")(
+      "keep", "stop at the first failure, leave its database running and print how to connect")(
       "baseline", po::value<std::string>()->value_name("FILE"),
       "findings that the history had before, let through: see lockkeeper baseline")(
       "gate", po::value<std::string>()->value_name("LEVEL"),

@@ -214,6 +214,15 @@ sql -c 'UPDATE books SET dirty = true' -c "CREATE TABLE IF NOT EXISTS $name (id 
   EXPECT_EQ(stops[0].at("how"), "session_ended");
   EXPECT_EQ(stops[0].at("retried"), true);
   EXPECT_TRUE(stops[0].at("retry_error").is_null());
+  const Checked full =
+      check({"s.yaml", "--seed-rows", "0", "--depth", "full"}, {.directory = m_folder.path()});
+  EXPECT_TRUE(full.finding("not-resumable").is_null()) << full.outcome.said();
+  std::set<std::string> killed;
+  for (const auto& stop : full.run().at("migrations")[0].at("interruptions")) {
+    EXPECT_TRUE(stop.at("retry_error").is_null()) << stop;
+    if (stop.at("how") == "server_killed") killed.insert(stop.at("side"));
+  }
+  EXPECT_EQ(killed, (std::set<std::string>{"up", "down"})) << full.outcome.said();
 }
 
 TEST_F(Interrupted, a_side_without_a_transaction_on_sqlite_meets_its_own_half) {

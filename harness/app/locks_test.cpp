@@ -587,6 +587,16 @@ TEST_F(LocksOf, outside_transactions_are_seen_from_another_session_and_said_to_b
   EXPECT_EQ(statements[0].at("locks")[0].at("relation"), "public.orders");
 }
 
+TEST_F(LocksOf, what_spills_is_counted) {
+  const Checked result = checked(
+      "SET LOCAL work_mem = '64kB';\n"
+      "CREATE TABLE s AS SELECT md5(i::text) AS m FROM generate_series(1, 50000) i ORDER BY 1;");
+  const auto& statements = result.run().at("migrations")[0].at("forward").at("statements");
+  ASSERT_EQ(statements.size(), 2U) << result.outcome.said();
+  EXPECT_EQ(statements[0].at("temporary_bytes"), 0);
+  EXPECT_GT(statements[1].at("temporary_bytes"), 1'000'000);
+}
+
 TEST_F(LocksOf, what_was_given_for_the_options_of_a_run_stands_in_the_reproducing_command) {
   checked("CREATE INDEX ON orders (a);");
   const Checked result = check({"m", "--fixture", "fixture.sql", "--depth", "full"}, {m_folder.path()});

@@ -55,8 +55,9 @@ struct ToolRequest {
   Location location;                      ///< of the migration: its statements stand in no file that we know
   Observe observe = Observe::yes;
   bool while_locked = false;  ///< another connection writes all the while (SQLite)
-  /// Its sessions are ended when so many statements of them have (PostgreSQL).
-  std::optional<std::size_t> stop_after = {};
+  /// Its sessions, or the server, are ended when so many statements of them have: Stop::before (PostgreSQL).
+  std::optional<Stop> stop = {};
+  std::function<void()> kill_server = {};  ///< set by an instance that has the server to itself
 };
 
 struct SideOutcome {

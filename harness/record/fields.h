@@ -89,6 +89,7 @@ void fields(Archive& archive, Of<Archive, StatementRecord>& statement) {
   archive("scans", statement.scans);
   archive("notices", statement.notices);
   archive("wal_bytes", statement.wal_bytes);
+  archive("temporary_bytes", statement.temporary_bytes);
   archive("error", statement.error);
   archive("cascaded", statement.cascaded);
 }

@@ -94,6 +94,8 @@ struct StatementRecord {
   std::vector<Scan> scans;
   std::vector<Notice> notices;
   std::uint64_t wal_bytes = 0;
+  /// Of files into which sorts, hashes and the like spilled; none where nobody counts them.
+  std::optional<std::uint64_t> temporary_bytes;
   std::optional<SqlError> error;
   std::vector<CascadedRows> cascaded;  ///< where the engine can tell
 };

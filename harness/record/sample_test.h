@@ -34,6 +34,7 @@ inline StatementRecord full_statement() {
           {{"public.users", 2, 10, 20, 5, 16384}},
           {{"NOTICE", "00000", "relation exists, skipping", "detail"}},
           18'446'744'073u,
+          17'000'000u,
           full_error(),
           {{"public.orders", 3}}};
 }

@@ -105,8 +105,8 @@ class Course {
   Result<void> stop_everywhere(Passage& passage, const Attempt& attempt);
   Result<bool> stop_by(Passage& passage, const Attempt& attempt, const engine::Stop& stop,
                        const record::StatementRecord* before, bool last);
-  Result<void> stop_program(Passage& passage);
-  Result<bool> stop_program_by(Passage& passage, record::StopKind how, std::size_t after);
+  Result<void> stop_program(Passage& passage, const Attempt& attempt);
+  Result<bool> stop_program_by(Passage& passage, const Attempt& attempt, const engine::Stop& stop);
   static Attempt going_up(const Passage& passage);
   Result<void> retry(Passage& passage, const Attempt& attempt, record::Interruption& interruption);
   Result<void> learn_noise_of_down(Passage& passage);

@@ -63,20 +63,22 @@ Course::Attempt Course::going_up(const Passage& passage) {
 
 Result<void> Course::interrupt(Passage& passage) {
   if (m_options.depth == record::Depth::quick) return {};
-  if (passage.migration->command) return stop_program(passage);
+  if (passage.migration->command) return stop_program(passage, going_up(passage));
   return stop_everywhere(passage, going_up(passage));
 }
 
-/// A way back in one transaction leaves nothing half-done, which is seen only where all is.
+/// A way back in one transaction leaves nothing half-done, and a program takes its time: seen only where all
+/// is.
 Result<void> Course::interrupt_back(Passage& passage) {
   const auto& record = *passage.record;
   if (m_options.depth == record::Depth::quick) return {};
-  if (passage.migration->command || !passage.back_ran || record.down_did_nothing) return {};
-  if (m_options.depth != record::Depth::full && record.back->shape == TransactionShape::one_transaction)
-    return {};
+  if (!passage.back_ran || record.down_did_nothing) return {};
+  const bool program = passage.migration->command != nullptr;
+  const bool looked_into_in_full = program || record.back->shape == TransactionShape::one_transaction;
+  if (m_options.depth != record::Depth::full && looked_into_in_full) return {};
   const Attempt down{Side::down,     passage.index + 1, passage.index,
                      &passage.after, &passage.back,     &*record.back};
-  const auto stopped = stop_everywhere(passage, down);
+  const auto stopped = program ? stop_program(passage, down) : stop_everywhere(passage, down);
   // Where it went back it stands at S2, which is not always S0.
   if (m_beside_at == passage.index) m_beside.reset();
   return stopped;
@@ -262,17 +264,22 @@ std::vector<std::size_t> places_of(const record::SideRun& run, record::Depth dep
 
 }  // namespace
 
-/// A program's statements are its own. On a server its sessions are ended between two of them; on a file
-/// another connection keeps it waiting.
-Result<void> Course::stop_program(Passage& passage) {
-  const auto stops = m_engine.stops();
-  if (std::find(stops.begin(), stops.end(), StopKind::database_locked) != stops.end()) {
-    const auto stopped = stop_program_by(passage, StopKind::database_locked, 0);
-    if (!stopped) return failed(stopped);
-    return {};
+/// A program's statements are its own. On a server its sessions, or the server, are ended between two of
+/// them; on a file another connection keeps it waiting.
+Result<void> Course::stop_program(Passage& passage, const Attempt& attempt) {
+  const auto ways = m_engine.stops();
+  const auto has = [&](StopKind how) { return std::find(ways.begin(), ways.end(), how) != ways.end(); };
+  std::vector<Stop> stops;
+  if (has(StopKind::database_locked)) {
+    if (attempt.side == Side::up) stops.push_back({StopKind::database_locked, 0});
+  } else {
+    const auto places = places_of(*attempt.seen, m_options.depth);
+    for (const std::size_t place : places) stops.push_back({StopKind::session_ended, place});
+    if (!places.empty() && m_options.depth == record::Depth::full && has(StopKind::server_killed))
+      stops.push_back({StopKind::server_killed, places.front()});
   }
-  for (const std::size_t place : places_of(*passage.record->forward, m_options.depth)) {
-    const auto going = stop_program_by(passage, StopKind::session_ended, place);
+  for (const Stop& stop : stops) {
+    const auto going = stop_program_by(passage, attempt, stop);
     if (!going) return failed(going);
     if (!*going || m_kept) return {};
   }
@@ -281,43 +288,53 @@ Result<void> Course::stop_program(Passage& passage) {
 
 /// False where there is nothing to be compared with. It is run again whatever it left: what it keeps in its
 /// own books is no part of a state.
-Result<bool> Course::stop_program_by(Passage& passage, StopKind how, std::size_t after) {
-  const auto& statements = passage.record->forward->statements;
-  const Attempt up = going_up(passage);
-  const auto standing = stand_beside(passage, up);
+Result<bool> Course::stop_program_by(Passage& passage, const Attempt& attempt, const Stop& stop) {
+  const auto& statements = attempt.seen->statements;
+  const auto standing = stand_beside(passage, attempt);
   if (!standing) return failed(standing);
   if (!*standing) return false;
-  auto tool = passage.migration->command(*passage.migration, Side::up);
+  const bool up = attempt.side == Side::up;
+  auto tool = passage.migration->command(*passage.migration, attempt.side);
   if (!tool) return failed(tool);
-  auto request = request_of(std::move(*tool), Side::up, passage.migration->up_path, Observe::yes);
-  request.while_locked = how == StopKind::database_locked;
-  if (!request.while_locked) request.stop_after = after;
+  auto request =
+      request_of(std::move(*tool), attempt.side,
+                 up ? passage.migration->up_path : passage.migration->down_path.value_or(""), Observe::yes);
+  request.while_locked = stop.how == StopKind::database_locked;
+  if (!request.while_locked) request.stop = stop;
   request.must_connect = false;
   auto outcome = m_beside->run_tool(request);
   if (!outcome) return failed(outcome);
-  if (request.stop_after && !outcome->stopped_at) {
+  if (request.stop && !outcome->stopped_at) {
     m_beside.reset();
     return true;
   }
   Interruption interruption;
-  interruption.how = how;
-  if (!request.while_locked && after < statements.size()) {
-    interruption.before = statements[after].text;
-    interruption.location = statements[after].location;
+  interruption.side = attempt.side;
+  interruption.how = stop.how;
+  if (!request.while_locked && stop.before < statements.size()) {
+    interruption.before = statements[stop.before].text;
+    interruption.location = statements[stop.before].location;
   }
   interruption.error = std::move(outcome->run.error);
   const record::Microseconds none{0};
   interruption.waited = std::max(none, outcome->run.duration - outcome->stopped_at.value_or(none));
+  const bool crashed = stop.how == StopKind::server_killed;
   auto state = m_beside->read_state(&m_beside_state, everything());
   if (!state) return failed(state);
   interruption.left = engine::without(engine::compare(m_beside_state, *state), m_noise);
-  interruption.missing = engine::without(engine::compare(passage.after, *state), m_noise);
-  // The numbers that the attempt took from sequences are not given back.
+  if (crashed) leave_out_unlogged(m_beside_state, interruption.left);
+  interruption.missing = engine::without(engine::compare(*attempt.after, *state), m_noise);
+  // The numbers that the attempt took from sequences, or that a crash has skipped, are not given back.
   if (interruption.left.empty()) {
     if (const auto restored = m_beside->restore_sequences(m_beside_state); !restored) return failed(restored);
   }
+  const bool numbers_differ = crashed && !engine::compare_sequences(m_beside_state, *state).empty();
   m_beside_state = std::move(*state);
-  if (const auto retried = retry(passage, up, interruption); !retried) return failed(retried);
+  if (numbers_differ && !interruption.left.empty()) {
+    m_beside.reset();
+  } else if (const auto retried = retry(passage, attempt, interruption); !retried) {
+    return failed(retried);
+  }
   passage.record->interruptions.push_back(std::move(interruption));
   return true;
 }

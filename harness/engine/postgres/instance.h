@@ -62,6 +62,7 @@ class DatabaseInstance : public Instance {
   /// Opens sessions that a rehearsal is about to need, without waiting for them. `first` may be one that is
   /// there already.
   void open_ahead(std::unique_ptr<Client> first);
+  void watch_log(const std::filesystem::path& log) { m_side_runner.watch_log(log); }
 
  protected:
   /// `run_directory` (base/run_directory.h) takes what a tool needs to connect; empty: below /tmp.

@@ -69,7 +69,8 @@ std::string PassThroughAddress::url() const {
 Result<std::unique_ptr<PassThrough>> PassThrough::start(const std::string& connection,
                                                         const std::filesystem::path& directory,
                                                         Observe observe,
-                                                        std::optional<std::size_t> stop_after) {
+                                                        std::optional<std::size_t> stop_after,
+                                                        std::function<void()> kill_server) {
   std::unique_ptr<PassThrough> made(new PassThrough(connection));
   ToolWatch& watch = made->m_watch;
   auto door = ServerDoor::find(connection);
@@ -84,6 +85,7 @@ Result<std::unique_ptr<PassThrough>> PassThrough::start(const std::string& conne
   watch.password = *password;
   watch.observe = observe;
   watch.stop_after = stop_after;
+  watch.kill_server = std::move(kill_server);
   watch.closing = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   watch.stop = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (watch.closing.get() < 0 || watch.stop.get() < 0) return cannot_watch("no descriptor");
@@ -183,7 +185,10 @@ void PassThrough::end(std::chrono::milliseconds patience) {
 
 Result<Seen> PassThrough::finish(std::chrono::milliseconds patience) {
   end(patience);
-  if (const auto gone = await_backends(m_watch.seen.backends); !gone) return failed(gone);
+  // Those of a server that was killed end by themselves; whoever starts it again waits for them.
+  const bool killed = m_watch.kill_server && m_watch.seen.stopped;
+  if (const auto gone = killed ? Result<void>() : await_backends(m_watch.seen.backends); !gone)
+    return failed(gone);
   return std::move(m_watch.seen);
 }
 

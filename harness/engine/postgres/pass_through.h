@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -35,10 +36,11 @@ struct PassThroughAddress {
 class PassThrough {
  public:
   /// `directory` is there and ours alone (0700); a socket is made in it. After so many statements the
-  /// sessions are ended.
+  /// sessions are ended, or the server, where it can be.
   static Result<std::unique_ptr<PassThrough>> start(const std::string& connection,
                                                     const std::filesystem::path& directory, Observe observe,
-                                                    std::optional<std::size_t> stop_after = {});
+                                                    std::optional<std::size_t> stop_after = {},
+                                                    std::function<void()> kill_server = {});
   /// Ends all connections at once.
   ~PassThrough();
   PassThrough(const PassThrough&) = delete;

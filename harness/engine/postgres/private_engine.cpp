@@ -177,6 +177,7 @@ class PrivateInstance : public DatabaseInstance {
         m_directory(std::move(directory)),
         m_server(std::move(server)),
         m_database(std::move(database)) {
+    watch_log(m_server->place().log);
     if (guarded) m_guard.emplace(m_options.memory_directory, m_server->pid());
   }
 
@@ -208,13 +209,16 @@ class PrivateInstance : public DatabaseInstance {
   Result<SideOutcome> run_side(const SideRequest& request) override {
     if (!request.stop || request.stop->how != record::StopKind::server_killed)
       return DatabaseInstance::run_side(request);
-    if (const auto started = start_anew(Purpose::rehearse_durably); !started) return failed(started);
     SideRequest deadly = request;
     deadly.kill_server = [this] { m_server->kill(); };
-    auto outcome = DatabaseInstance::run_side(deadly);
-    if (!outcome) return outcome;
-    if (const auto recovered = start_anew(Purpose::rehearse); !recovered) return failed(recovered);
-    return outcome;
+    return run_until_killed([&] { return DatabaseInstance::run_side(deadly); });
+  }
+  Result<SideOutcome> run_tool(const ToolRequest& request) override {
+    if (!request.stop || request.stop->how != record::StopKind::server_killed)
+      return DatabaseInstance::run_tool(request);
+    ToolRequest deadly = request;
+    deadly.kill_server = [this] { m_server->kill(); };
+    return run_until_killed([&] { return DatabaseInstance::run_tool(deadly); });
   }
   bool has_ended() override { return m_server != nullptr && m_server->ended(); }
   bool ran_out_of_memory() const override { return m_guard && m_guard->ran_out(); }
@@ -237,6 +241,14 @@ class PrivateInstance : public DatabaseInstance {
   }
 
  private:
+  Result<SideOutcome> run_until_killed(const Drive& drive) {
+    if (const auto started = start_anew(Purpose::rehearse_durably); !started) return failed(started);
+    auto outcome = drive();
+    if (!outcome) return outcome;
+    if (const auto recovered = start_anew(Purpose::rehearse); !recovered) return failed(recovered);
+    return outcome;
+  }
+
   /// A server in the same place: after a clean stop, or with recovery from what was killed.
   Result<void> start_anew(Purpose purpose) {
     close_sessions();

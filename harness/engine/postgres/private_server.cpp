@@ -89,6 +89,8 @@ std::map<std::string, std::string> server_settings(Purpose purpose, int major) {
       {"listen_addresses", ""},
       {"log_checkpoints", "off"},
       {"log_destination", "stderr"},
+      // What spills is told, with its size, when it is over.
+      {"log_temp_files", "0"},
       {"log_timezone", "UTC"},
       {"logging_collector", "off"},
       {"max_connections", "40"},

@@ -101,6 +101,10 @@ void Relay::stop_where_due() {
     seen.stopped = Clock::now();
     backends = seen.backends;
   });
+  if (!backends.empty() && m_watch.kill_server) {
+    m_watch.kill_server();
+    return;
+  }
   for (const int backend : backends) {
     static_cast<void>(m_watch.committed.send(fmt::format("SELECT pg_terminate_backend({})", backend),
                                              k_look_deadline, Rows::drop));

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -55,7 +56,8 @@ struct ToolWatch {
   std::filesystem::path directory;  ///< ours alone
   std::string password;             ///< which clients have to know
   Observe observe = Observe::yes;
-  std::optional<std::size_t> stop_after;  ///< so many statements the sessions are ended
+  std::optional<std::size_t> stop_after;  ///< so many statements the sessions are ended …
+  std::function<void()> kill_server;      ///< … or the server, where this is set
   SharedSession committed;
   RelationNames before;
   Descriptor closing;  ///< readable: no client is alive that is not served yet

@@ -11,6 +11,7 @@
 #include "engine/postgres/observer.h"
 #include "engine/postgres/session_traces.h"
 #include "engine/postgres/statement_text.h"
+#include "engine/postgres/temporary_files.h"
 #include "record/names.h"
 
 namespace lockkeeper::engine::postgres {
@@ -120,6 +121,7 @@ class Execution {
 
   Result<void> run();
   SideOutcome outcome() && { return {std::move(m_run), m_stopped_at, m_observer.touched(), ""}; }
+  void watch_log(const std::filesystem::path& log) { m_temporary.emplace(log); }
   /// The statement that turned out not to run in a transaction, when that is why the side failed and it may
   /// be tried without one.
   const Statement* refused() const {
@@ -169,6 +171,7 @@ class Execution {
   std::size_t m_look_from = 0;  ///< index of the first statement after which looking is harmless
   bool m_implicit = false;      ///< the open transaction is the one that the server makes of a message
   bool m_booked = false;
+  std::optional<TemporaryFiles> m_temporary;
   std::unique_ptr<Client> m_second_writer;  ///< that a statement is kept waiting by
   std::size_t m_come = 0;                   ///< statements of all parts so far
   Clock::time_point m_start = Clock::now();
@@ -368,6 +371,7 @@ Result<bool> Execution::execute(const Statement& statement, std::size_t index) {
     if (const auto seen = m_observer.end_sampling(result); !seen) return failed(seen);
   }
   if (!reply) return failed(reply);
+  if (m_temporary) result.temporary_bytes = m_temporary->bytes_since(m_session.server_process());
   result.rows_changed = rows_changed(reply->command);
   result.notices = std::move(reply->notices);
   if (reply->error) {
@@ -647,6 +651,7 @@ Result<SideOutcome> SideRunner::run(const SideRequest& request) {
   const bool may_return = beginning->sessions_may_return && !may_leave_traces(*request.script);
   if (!may_return) m_spare = std::make_unique<Client>(m_connection);
   Execution execution(*session, *m_observer, m_connection, beginning->wal, request);
+  if (request.observe == Observe::yes && !m_log.empty()) execution.watch_log(m_log);
   if (const auto done = execution.run(); !done) return failed(done);
   if (const Statement* refused = execution.refused(); refused != nullptr) {
     session.reset();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class SideRunner {
   Result<std::vector<record::SettingChange>> leaked_settings();
   /// Opens the sessions of the next run without waiting for them; one may be there already.
   void open_ahead(std::unique_ptr<Client> first = nullptr);
+  /// Where the server's log lies, which tells of temporary files.
+  void watch_log(const std::filesystem::path& log) { m_log = log; }
   /// Closes the spare sessions, so that the server can be stopped or its database copied.
   void close();
 
@@ -43,6 +46,7 @@ class SideRunner {
   Result<Reply> take_back();
 
   std::string m_connection;
+  std::filesystem::path m_log;         ///< empty: nobody knows
   std::unique_ptr<Client> m_spare;     ///< for the next side
   std::unique_ptr<Client> m_leaving;   ///< of the last side, asked for what it leaves changed
   std::unique_ptr<Client> m_observer;  ///< sees only what is committed

@@ -103,8 +103,9 @@ Result<SideOutcome> run_tool(const ToolRequest& request, const std::string& conn
                              const std::filesystem::path& run_directory) {
   const auto directory = ToolDirectory::create(run_directory);
   if (!directory) return failed(directory);
-  const auto pass_through =
-      PassThrough::start(connection, directory->path(), request.observe, request.stop_after);
+  const auto pass_through = PassThrough::start(
+      connection, directory->path(), request.observe,
+      request.stop ? std::optional(request.stop->before) : std::nullopt, request.kill_server);
   if (!pass_through) return failed(pass_through);
   const PassThroughAddress& address = (*pass_through)->address();
   const Places places = {
