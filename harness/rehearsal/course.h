@@ -108,6 +108,7 @@ class Course {
   Result<void> stop_program(Passage& passage, const Attempt& attempt);
   Result<bool> stop_program_by(Passage& passage, const Attempt& attempt, const engine::Stop& stop);
   static Attempt going_up(const Passage& passage);
+  bool is_dear(std::size_t index) const;
   Result<void> retry(Passage& passage, const Attempt& attempt, record::Interruption& interruption);
   Result<void> learn_noise_of_down(Passage& passage);
   Result<bool> stand_beside(const Passage& passage, const Attempt& attempt);

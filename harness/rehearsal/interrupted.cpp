@@ -20,6 +20,8 @@ namespace {
 /// its way, where each stop is followed by a retry from a clean start.
 constexpr std::size_t k_most_inside = 5;
 constexpr std::size_t k_most_between = 25;
+/// Runs of programs that an instance beside is worth.
+constexpr std::size_t k_most_programs = 4;
 
 /// Evenly spread over [0, count), first and last among them.
 std::vector<std::size_t> spread(std::size_t count, std::size_t most) {
@@ -209,7 +211,9 @@ Result<void> Course::retry(Passage& passage, const Attempt& attempt, Interruptio
   interruption.retry_location = std::move(outcome->run.error_location);
   auto state = m_beside->read_state(&m_beside_state, outcome->touched);
   if (!state) return failed(state);
-  if (!interruption.retry_error) {
+  // Where all was in, a program that counts what is to come has gone on to the next one.
+  const bool all_in = !interruption.left.empty() && interruption.missing.empty();
+  if (!interruption.retry_error && !all_in) {
     auto& difference = interruption.retry_difference;
     difference = engine::without(engine::compare(*attempt.after, *state), m_noise);
     if (interruption.how == StopKind::server_killed) leave_out_unlogged(*attempt.after, difference);
@@ -224,7 +228,8 @@ Result<void> Course::retry(Passage& passage, const Attempt& attempt, Interruptio
   if (damaged && m_options.keep == Keep::yes) {
     if (const auto kept = keep(*m_beside); !kept) return kept;
   }
-  if (damaged || interruption.how == StopKind::server_killed) {
+  const bool elsewhere = all_in && !engine::without(engine::compare(*attempt.after, *state), m_noise).empty();
+  if (damaged || elsewhere || interruption.how == StopKind::server_killed) {
     m_beside.reset();
     return {};
   }
@@ -243,6 +248,11 @@ Result<void> Course::learn_noise_of_down(Passage& passage) {
   if (!back) return failed(back);
   add(m_noise, engine::compare(passage.back, *back));
   return {};
+}
+
+/// Is a program to be started many times before an instance stands there?
+bool Course::is_dear(std::size_t index) const {
+  return m_history.steps_between(m_trial.first, index).size() > k_most_programs;
 }
 
 namespace {
@@ -290,6 +300,11 @@ Result<void> Course::stop_program(Passage& passage, const Attempt& attempt) {
 /// own books is no part of a state.
 Result<bool> Course::stop_program_by(Passage& passage, const Attempt& attempt, const Stop& stop) {
   const auto& statements = attempt.seen->statements;
+  if ((m_beside == nullptr || m_beside_at != attempt.from) && is_dear(attempt.from)) {
+    passage.record->skipped.push_back(
+        {record::Stage::interrupted, "its program would have to bring in all before it once more"});
+    return false;
+  }
   const auto standing = stand_beside(passage, attempt);
   if (!standing) return failed(standing);
   if (!*standing) return false;

@@ -25,8 +25,14 @@ void find_refused_retry(const record::MigrationRecord& migration, record::Side s
                                                    record::name_of(side), error_text(*first->retry_error)));
   // A way back is driven by people, who look.
   if (side == record::Side::down) finding.level = record::Level::warning;
+  // All of it was in, and only the program's own note was not: that is the program's way, not the
+  // migration's.
+  if (!first->left.empty() && first->missing.empty()) {
+    finding.level = record::Level::warning;
+    finding.evidence.emplace_back("all of it was in: what the program had not done is to note so");
+  }
   if (first->retry_location) finding.location = first->retry_location;
-  if (evidence.size() > 1) finding.evidence = std::move(evidence);
+  if (evidence.size() > 1) finding.evidence.insert(finding.evidence.end(), evidence.begin(), evidence.end());
   findings.push_back(std::move(finding));
 }
 

@@ -631,10 +631,18 @@ Result<SideRunner::Beginning> SideRunner::look_ahead() {
   m_prepared = true;
   const auto& row = reply->rows[0];
   const std::string beginning = row[1] + "|" + row[2];
-  if (beginning != m_session_beginning || !m_spare->ready() || !m_spare->alive()) {
-    m_spare = std::make_unique<Client>(m_connection);
-  }
+  const bool stale = beginning != m_session_beginning;
   m_session_beginning = beginning;
+  // A server whose end our own session has not noticed yet lets no other in.
+  for (const auto end = Clock::now() + k_recovery; stale || !m_spare->ready() || !m_spare->alive();) {
+    m_spare = std::make_unique<Client>(m_connection);
+    const auto opened = m_spare->ready();
+    if (opened) break;
+    const bool recovers = opened.error().message.find("the database system is") != std::string::npos;
+    if (!recovers || Clock::now() > end || interrupted()) return failed(opened);
+    std::this_thread::sleep_for(k_recovery_look);
+    if (!m_observer->alive()) return look_ahead();
+  }
   return Beginning{std::strtoull(row[0].c_str(), nullptr, 10), row[3] == "t"};
 }
 
