@@ -13,6 +13,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -152,6 +153,11 @@ void drop_to(const RunAs& account, int report) {
   if (shape.death_signal != 0) {
     if (::prctl(PR_SET_PDEATHSIG, shape.death_signal) != 0) give_up(report, Step::death);
     if (::getppid() != parent) ::_exit(127);  // it died before the signal was set
+  }
+  if (command.file_limit) {
+    const rlimit limit{*command.file_limit, *command.file_limit};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    ::signal(SIGXFSZ, SIG_IGN);  // it is told by EFBIG
   }
   if (::dup2(shape.input, 0) < 0 || ::dup2(shape.output, 1) < 0 || ::dup2(shape.errors, 2) < 0) {
     give_up(report, Step::streams);

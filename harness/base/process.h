@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -30,6 +31,8 @@ struct Command {
   std::vector<std::string> unset;   ///< taken out of ours; a trailing '*' takes all that begin so
   std::filesystem::path directory;  ///< working directory; empty: ours
   std::optional<RunAs> run_as;
+  /// Writing a file beyond so many bytes fails, as on a full disk (setrlimit(2), RLIMIT_FSIZE).
+  std::optional<std::uint64_t> file_limit = {};
 };
 
 /// Fills the buffer with what the child reads next and returns how many bytes that is; 0 at the end.

@@ -127,6 +127,19 @@ TEST(process, environment_is_added_and_taken_out) {
   EXPECT_EQ(finished->output, ",zwei,drei\n");
 }
 
+TEST(process, a_file_limit_is_a_full_disk) {
+  std::string directory = "/tmp/lockkeeper-test-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  Command command = shell("head -c 5000 /dev/zero > " + directory + "/file");
+  command.file_limit = 1000;
+  const auto finished = run(command);
+  ASSERT_TRUE(finished) << to_string(finished.error());
+  EXPECT_NE(finished->exit_code, 0);
+  EXPECT_EQ(finished->signal, 0);
+  EXPECT_LE(std::filesystem::file_size(directory + "/file"), 1000U);
+  std::filesystem::remove_all(directory);
+}
+
 TEST(process, a_missing_program_is_a_failure) {
   Command command;
   command.argv = {"/nowhere/program"};

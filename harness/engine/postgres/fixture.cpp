@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "engine/decompress.h"
+#include "engine/postgres/client_tools.h"
 #include "engine/postgres/connection.h"
 
 namespace lockkeeper::engine::postgres {
@@ -23,10 +24,10 @@ constexpr std::size_t k_tail = 4096;
 constexpr const char* k_kinds =
     "a fixture is .sql, .csv (each also .gz or .zst), or a dump of pg_dump: plain, custom, directory or tar";
 
-enum class Kind { sql, csv, archive, tar, directory };
+enum class FixtureKind { sql, csv, archive, tar, directory };
 
 struct Detected {
-  Kind kind = Kind::sql;
+  FixtureKind kind = FixtureKind::sql;
   int archive_minor = 0;  ///< the 16 of archive format 1.16
 };
 
@@ -66,24 +67,18 @@ Result<Detected> detect(const FixtureRequest& request) {
     const auto toc = head_of(path / "toc.dat", k_head);
     if (!toc || !toc->starts_with("PGDMP"))
       return cannot_load(request, "the directory holds no dump (no toc.dat)", k_kinds);
-    return Detected{Kind::directory, archive_minor(*toc)};
+    return Detected{FixtureKind::directory, archive_minor(*toc)};
   }
   const auto head = head_of(path, k_head);
   if (!head) return failed(head);
-  if (head->starts_with("PGDMP")) return Detected{Kind::archive, archive_minor(*head)};
-  if (is_tar_dump(*head)) return Detected{Kind::tar, archive_minor(std::string_view(*head).substr(512))};
+  if (head->starts_with("PGDMP")) return Detected{FixtureKind::archive, archive_minor(*head)};
+  if (is_tar_dump(*head))
+    return Detected{FixtureKind::tar, archive_minor(std::string_view(*head).substr(512))};
   const std::string suffix = suffix_of(path);
-  if (suffix == ".csv") return Detected{Kind::csv};
+  if (suffix == ".csv") return Detected{FixtureKind::csv};
   if (suffix == ".sql" || head->find("-- PostgreSQL database dump") != std::string::npos)
-    return Detected{Kind::sql};
+    return Detected{FixtureKind::sql};
   return cannot_load(request, fmt::format("unknown kind of file '{}'", suffix), k_kinds);
-}
-
-/// Errors that say only that the dump comes from another version, and leave nothing out.
-bool is_harmless(const std::string& message) {
-  static const std::regex harmless(
-      R"re(unrecognized configuration parameter "(transaction_timeout|idle_in_transaction_session_timeout|default_table_access_method|xmloption)"|schema "public" already exists|invalid command \\(un)?restrict)re");
-  return std::regex_search(message, harmless);
 }
 
 /// What a fixture names and the server lacks.
@@ -192,20 +187,11 @@ void note_all_missing(const FixtureRequest& request, Missing& missing) {
   }
 }
 
-Command client_command(const FixtureRequest& request, const std::map<std::string, std::string>& environment,
-                       std::vector<std::string> argv) {
-  Command command;
-  command.argv = std::move(argv);
-  command.unset = {"PG*", "PSQL*"};
-  command.environment = environment;
-  command.environment["PGOPTIONS"] =
-      trimmed(parameter_of(request.connection, "options") + " " + scale_option(request.scale));
-  command.environment["PGAPPNAME"] = "lockkeeper fixture";
-  command.environment["PGCLIENTENCODING"] = "UTF8";
-  // Messages are read by us.
-  command.environment["LC_MESSAGES"] = "C";
-  command.environment["LC_ALL"] = "C.UTF-8";
-  return command;
+Command command_for(const FixtureRequest& request, const std::map<std::string, std::string>& environment,
+                    std::vector<std::string> argv) {
+  return client_command(
+      environment, trimmed(parameter_of(request.connection, "options") + " " + scale_option(request.scale)),
+      std::move(argv));
 }
 
 /// Watches what psql says while it runs, and what is fed to it.
@@ -335,9 +321,9 @@ Result<void> load_sql(const Tools& tools, const FixtureRequest& request) {
   options.output_limit = 64UL * 1024;
   // Errors are judged here, one by one, since a newer dump's harmless ones must not stop it (no
   // ON_ERROR_STOP).
-  Command command = client_command(request, *environment,
-                                   {tools.psql.string(), "-X", "-q", "-w", "-A", "-t", "-o", "/dev/null",
-                                    "-v", "VERBOSITY=default", "-f", "-"});
+  Command command = command_for(request, *environment,
+                                {tools.psql.string(), "-X", "-q", "-w", "-A", "-t", "-o", "/dev/null", "-v",
+                                 "VERBOSITY=default", "-f", "-"});
   command.directory = fs::absolute(request.path).parent_path();  // \ir and \i stand relative to the file
   command.run_as = request.run_as;
   const auto finished = run(command, options);
@@ -365,17 +351,8 @@ struct RestoreErrors {
 
 RestoreErrors errors_of(const std::string& said) {
   RestoreErrors errors;
-  std::set<std::string> seen;
-  for (const std::string& line : split(said, '\n')) {
-    constexpr std::string_view k_prefix = "pg_restore: error: ";
-    if (!line.starts_with(k_prefix)) continue;
-    std::string message = line.substr(k_prefix.size());
-    const std::size_t server = message.find("ERROR:  ");
-    if (server != std::string::npos) message = message.substr(server + 8);
-    if (is_harmless(message)) continue;
-    note_missing(message, errors.missing);
-    if (seen.insert(message).second) errors.messages.push_back(message);
-  }
+  errors.messages = client_errors(said);
+  for (const std::string& message : errors.messages) note_missing(message, errors.missing);
   return errors;
 }
 
@@ -430,19 +407,19 @@ Result<void> load_archive(const Tools& tools, const FixtureRequest& request, con
   const std::string database = conninfo({{"dbname", parameter_of(request.connection, "dbname")}});
   std::vector<std::string> argv = {tools.pg_restore.string(), "-w", "-d", database};
   std::unique_ptr<FileStream> stream;
-  if (detected.kind != Kind::directory) {
+  if (detected.kind != FixtureKind::directory) {
     auto opened = FileStream::open(request.path);
     if (!opened) return failed(opened);
     if ((*opened)->compressed()) stream = std::move(*opened);
   }
   // Neither tar nor a pipe can be read from several places at once.
-  if (detected.kind != Kind::tar && !stream) {
+  if (detected.kind != FixtureKind::tar && !stream) {
     argv.push_back("-j" + std::to_string(std::clamp(std::thread::hardware_concurrency(), 1U, 8U)));
   }
   if (!stream) argv.push_back(fs::absolute(request.path).string());
   RunOptions options;
   if (stream) options.input = [&](char* buffer, std::size_t size) { return stream->read(buffer, size); };
-  const auto finished = run(client_command(request, *environment, std::move(argv)), options);
+  const auto finished = run(command_for(request, *environment, std::move(argv)), options);
   if (!finished) return failed(finished);
   if (finished->ok()) return {};
   const RestoreErrors errors = errors_of(finished->errors);
@@ -550,13 +527,13 @@ Result<void> load_fixture(const Tools& tools, const FixtureRequest& request) {
   const auto detected = detect(request);
   if (!detected) return failed(detected);
   switch (detected->kind) {
-    case Kind::sql:
+    case FixtureKind::sql:
       return load_sql(tools, request);
-    case Kind::csv:
+    case FixtureKind::csv:
       return load_csv(request);
-    case Kind::archive:
-    case Kind::tar:
-    case Kind::directory:
+    case FixtureKind::archive:
+    case FixtureKind::tar:
+    case FixtureKind::directory:
       return load_archive(tools, request, *detected);
   }
   return {};

@@ -1,0 +1,54 @@
+#include "engine/postgres/client_tools.h"
+
+#include <regex>
+#include <set>
+#include <utility>
+
+#include "base/text.h"
+
+namespace lockkeeper::engine::postgres {
+
+Command client_command(const std::map<std::string, std::string>& environment, const std::string& options,
+                       std::vector<std::string> argv) {
+  Command command;
+  command.argv = std::move(argv);
+  command.unset = {"PG*", "PSQL*"};
+  command.environment = environment;
+  command.environment["PGOPTIONS"] = options;
+  command.environment["PGAPPNAME"] = "lockkeeper fixture";
+  command.environment["PGCLIENTENCODING"] = "UTF8";
+  // Messages are read by us.
+  command.environment["LC_MESSAGES"] = "C";
+  command.environment["LC_ALL"] = "C.UTF-8";
+  return command;
+}
+
+bool is_harmless(const std::string& message) {
+  static const std::regex harmless(
+      R"re(unrecognized configuration parameter "(transaction_timeout|idle_in_transaction_session_timeout|default_table_access_method|xmloption)"|schema "public" already exists|invalid command \\(un)?restrict)re");
+  return std::regex_search(message, harmless);
+}
+
+std::vector<std::string> client_errors(const std::string& said) {
+  static const std::regex of_psql(R"re(^psql:.*?: (ERROR|FATAL|PANIC|error): +(.*)$)re");
+  constexpr std::string_view k_prefix = "pg_restore: error: ";
+  std::vector<std::string> errors;
+  std::set<std::string> seen;
+  for (const std::string& line : split(said, '\n')) {
+    std::string message;
+    std::smatch match;
+    if (line.starts_with(k_prefix)) {
+      message = line.substr(k_prefix.size());
+      const std::size_t server = message.find("ERROR:  ");
+      if (server != std::string::npos) message = message.substr(server + 8);
+    } else if (std::regex_match(line, match, of_psql)) {
+      message = match[2];
+    } else {
+      continue;
+    }
+    if (!is_harmless(message) && seen.insert(message).second) errors.push_back(message);
+  }
+  return errors;
+}
+
+}  // namespace lockkeeper::engine::postgres
