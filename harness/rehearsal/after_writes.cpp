@@ -146,7 +146,8 @@ void wish_of_labels(const ObjectDifference& object, std::vector<WriteWish>& wish
   }
 }
 
-/// Longer values of one change come first: a row in a table that is gone anyway tells least.
+}  // namespace
+
 std::vector<WriteWish> wishes_of(const record::StateDifference& change, const engine::State& before,
                                  const engine::State& after) {
   std::set<std::string> tables;
@@ -173,6 +174,8 @@ std::vector<WriteWish> wishes_of(const record::StateDifference& change, const en
   for (const std::string& table : new_tables) wishes.push_back({Kind::row, table, {}, ""});
   return wishes;
 }
+
+namespace {
 
 /// A down that stops behind all of them is tried behind each of so many, on an instance of its own.
 constexpr std::size_t k_most_copies = 6;

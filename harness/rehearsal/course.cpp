@@ -176,7 +176,7 @@ Result<void> Course::apply_only(std::size_t index) {
 /// One migration through forward, back and again; false where its up fails, since nothing can follow then.
 Result<bool> Course::pass(std::size_t index) {
   const auto& migration = m_history.migrations[index];
-  m_run.migrations.push_back(describe(migration));
+  m_run.migrations.push_back(described(m_history, migration));
   Passage passage;
   passage.index = index;
   passage.migration = &migration;
@@ -251,7 +251,7 @@ Result<void> Course::seed() {
 
 void Course::skip_rest(const std::string& failed_version) {
   for (std::size_t at = m_run.migrations.size(); at < m_trial.judged.size(); ++at) {
-    MigrationRecord record = describe(m_history.migrations[m_trial.judged[at]]);
+    MigrationRecord record = described(m_history, m_history.migrations[m_trial.judged[at]]);
     for (const Stage stage : {Stage::forward, Stage::back, Stage::again}) {
       record.skipped.push_back({stage, fmt::format("not reached: up of {} fails", failed_version)});
     }
@@ -274,14 +274,14 @@ void declare(const sql::Source& source, MigrationRecord& record) {
 
 }  // namespace
 
-MigrationRecord Course::describe(const history::Migration& migration) const {
+MigrationRecord described(const history::History& history, const history::Migration& migration) {
   MigrationRecord record;
   record.version = migration.version;
   record.name = migration.name;
   const auto place = [](const std::string& file, int line) { return Location{file, line, line > 0 ? 1 : 0}; };
   record.up = place(migration.up_path, migration.up_line);
   if (migration.down_path) record.down = place(*migration.down_path, migration.down_line);
-  record.format_has_down = m_history.has_down;
+  record.format_has_down = history.has_down;
   for (const Side side : {Side::up, Side::down}) {
     if (side == Side::down && !migration.down_path) continue;
     const auto script = migration.script(side);
@@ -309,9 +309,6 @@ Result<engine::SideOutcome> Course::run(engine::Instance& instance, const histor
   return run_side(instance, migration, side, m_options.statement_timeout, observe);
 }
 
-namespace {
-
-/// What a side met grows with the rows that were there, which the state before it knows.
 void count_rows_met(SideRun& run, const engine::State& before) {
   const auto rows_of = [&](const std::string& relation) -> std::optional<std::int64_t> {
     for (const auto& table : before.tables) {
@@ -331,8 +328,6 @@ void count_rows_met(SideRun& run, const engine::State& before) {
     for (record::Rewrite& rewrite : statement.rewrites) rewrite.rows = met(rewrite.relation);
   }
 }
-
-}  // namespace
 
 /// The state after a side. None where the side took the database or the server with it: that is the side's
 /// error.

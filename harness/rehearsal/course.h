@@ -9,6 +9,7 @@
 #include "rehearsal/chain.h"
 #include "rehearsal/ground.h"
 #include "rehearsal/rehearse.h"
+#include "rehearsal/stages.h"
 
 namespace lockkeeper::rehearsal {
 
@@ -53,7 +54,6 @@ class Course {
   Result<bool> pass_without_rows(std::size_t index);
   Result<void> apply_only(std::size_t index);
   void skip_rest(const std::string& failed_version);
-  MigrationRecord describe(const history::Migration& migration) const;
   Result<void> return_to(std::size_t index);
   Result<engine::SideOutcome> run(engine::Instance& instance, const history::Migration& migration,
                                   record::Side side, engine::Observe observe) const;
@@ -71,7 +71,6 @@ class Course {
   Result<void> dry_run_after(Passage& passage);
   Result<void> run_again_at_once(Passage& passage);
   Result<void> start_over(std::size_t index, engine::State& state);
-  Result<record::DryRun> dry_run(const history::Migration& migration, const engine::State& before);
 
   Result<Ending> back(Passage& passage);
   Result<void> examine_back(Passage& passage, record::StateDifference difference);
@@ -126,7 +125,6 @@ class Course {
 
   Result<void> observe_invariants(record::Moment moment, const std::string& migration);
   Result<void> observe_head();
-  Result<void> observe_expectations(engine::Instance& base);
   Result<void> observe_query(engine::Instance& base, const scenario::Query& query);
 
   using Broken = std::function<Result<bool>(engine::Instance&)>;

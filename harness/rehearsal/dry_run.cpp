@@ -71,22 +71,21 @@ std::string tail_of(const std::string& output) {
 
 }  // namespace
 
-/// The state that it leaves is read whole: nothing vouches for what it did not touch.
-Result<record::DryRun> Course::dry_run(const history::Migration& migration, const engine::State& before) {
+Result<record::DryRun> dry_run(engine::Instance& instance, const history::Migration& migration,
+                               const engine::State& before) {
   auto command = migration.dry_run(migration);
   if (!command) return failed(command);
-  const auto bytes_before = m_instance->digest_of_bytes();
+  const auto bytes_before = instance.digest_of_bytes();
   if (!bytes_before) return failed(bytes_before);
   record::DryRun dry;
   dry.command = command->shown;
-  auto outcome =
-      m_instance->run_tool(request_of(std::move(*command), Side::up, migration.up_path, Observe::no));
+  auto outcome = instance.run_tool(request_of(std::move(*command), Side::up, migration.up_path, Observe::no));
   if (!outcome) return failed(outcome);
   dry.output = std::move(outcome->output);
   dry.error = std::move(outcome->run.error);
-  const auto bytes_after = m_instance->digest_of_bytes();
+  const auto bytes_after = instance.digest_of_bytes();
   if (!bytes_after) return failed(bytes_after);
-  const auto after = m_instance->read_state(&before, everything());
+  const auto after = instance.read_state(&before, everything());
   if (!after) return failed(after);
   dry.change = engine::compare(before, *after);
   dry.bytes_changed = *bytes_before != *bytes_after;
@@ -104,7 +103,7 @@ Result<void> Course::start_over(std::size_t index, engine::State& state) {
 
 Result<void> Course::dry_run_before(Passage& passage) {
   if (!passage.migration->dry_run) return {};
-  auto dry = dry_run(*passage.migration, passage.before);
+  auto dry = rehearsal::dry_run(*m_instance, *passage.migration, passage.before);
   if (!dry) return failed(dry);
   passage.record->dry_run = std::move(*dry);
   // What it did is not the up's doing.
@@ -115,7 +114,7 @@ Result<void> Course::dry_run_after(Passage& passage) {
   auto& record = *passage.record;
   if (!record.dry_run) return {};
   record.unannounced = unannounced(record.forward_change, record.dry_run->output);
-  auto dry = dry_run(*passage.migration, passage.after);
+  auto dry = rehearsal::dry_run(*m_instance, *passage.migration, passage.after);
   if (!dry) return failed(dry);
   record.dry_run_after = std::move(*dry);
   record.dry_run->output = tail_of(record.dry_run->output);

@@ -23,15 +23,14 @@ constexpr std::size_t k_most_between = 25;
 /// Runs of programs that an instance beside is worth.
 constexpr std::size_t k_most_programs = 4;
 
-/// Evenly spread over [0, count), first and last among them.
+}  // namespace
+
 std::vector<std::size_t> spread(std::size_t count, std::size_t most) {
   std::set<std::size_t> chosen;
   const std::size_t wanted = std::min(count, most);
   for (std::size_t i = 0; i < wanted; ++i) chosen.insert(wanted == 1 ? 0 : i * (count - 1) / (wanted - 1));
   return {chosen.begin(), chosen.end()};
 }
-
-}  // namespace
 
 /// An instance where the attempt begins; false where there is no room for it, or where it finds other rows
 /// there than the main one did, so that nothing could be compared.
@@ -255,10 +254,6 @@ bool Course::is_dear(std::size_t index) const {
   return m_history.steps_between(m_trial.first, index).size() > k_most_programs;
 }
 
-namespace {
-
-/// After how many of its statements a program is stopped: before the last one that writes, which is mostly
-/// the one that notes that the migration is done, and where all is tried also half-way and behind it.
 std::vector<std::size_t> places_of(const record::SideRun& run, record::Depth depth) {
   std::vector<std::size_t> writing;
   for (std::size_t at = 0; at < run.statements.size(); ++at) {
@@ -271,8 +266,6 @@ std::vector<std::size_t> places_of(const record::SideRun& run, record::Depth dep
   places.erase(0);
   return {places.begin(), places.end()};
 }
-
-}  // namespace
 
 /// A program's statements are its own. On a server its sessions, or the server, are ended between two of
 /// them; on a file another connection keeps it waiting.

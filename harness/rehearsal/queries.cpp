@@ -78,7 +78,9 @@ Result<void> Course::observe_head() {
   if (!base) return failed(base);
   // The base was analyzed when it was made; the head is looked at as it is once autovacuum has been by.
   if (const auto analyzed = m_instance->analyze(); !analyzed) return analyzed;
-  if (const auto seen = observe_expectations(**base); !seen) return seen;
+  auto expectations = ask_expectations(m_scenario, **base, *m_instance);
+  if (!expectations) return failed(expectations);
+  m_run.expectations = std::move(*expectations);
   // Nothing else shall be at work while queries are timed.
   if (m_chain_beside && !m_scenario.queries.empty()) m_chain_beside->finish();
   for (const auto& query : m_scenario.queries) {
@@ -88,9 +90,11 @@ Result<void> Course::observe_head() {
   return m_instance->restore_sequences(m_state);
 }
 
-Result<void> Course::observe_expectations(Instance& base) {
-  for (std::size_t index = 0; index < m_scenario.after_up.size(); ++index) {
-    const auto& wanted = m_scenario.after_up[index];
+Result<std::vector<record::ExpectationObservation>> ask_expectations(const scenario::Scenario& scenario,
+                                                                     Instance& base, Instance& head) {
+  std::vector<record::ExpectationObservation> observations;
+  for (std::size_t index = 0; index < scenario.after_up.size(); ++index) {
+    const auto& wanted = scenario.after_up[index];
     record::ExpectationObservation seen;
     seen.index = index;
     seen.description = wanted.describe();
@@ -102,14 +106,14 @@ Result<void> Course::observe_expectations(Instance& base) {
       seen.before_found = before->found;
       seen.before_sqlstate = before->sqlstate;
     }
-    const auto after = check(*m_instance, wanted);
+    const auto after = check(head, wanted);
     if (!after) return failed(after);
     seen.after_held = after->held;
     seen.after_found = after->found;
     seen.after_sqlstate = after->sqlstate;
-    m_run.expectations.push_back(std::move(seen));
+    observations.push_back(std::move(seen));
   }
-  return {};
+  return observations;
 }
 
 Result<void> Course::observe_query(Instance& base, const scenario::Query& query) {
