@@ -118,6 +118,31 @@ struct LaterRollback {
   std::chrono::milliseconds statement_timeout{0};  ///< 0: none
 };
 
+/// A backup of the whole database: to be made, looked into, or brought back.
+struct BackupRequest {
+  record::BackupForm form = record::BackupForm::custom;
+  std::filesystem::path path;  ///< a file, or the directory of a form that is one
+  int jobs = 1;
+  std::optional<int> compress;             ///< 0 to 9
+  std::string command;                     ///< of a form of the scenario's own: lines for sh
+  std::string restore;                     ///< the same for the way back; empty: by what the file is
+  std::optional<std::uint64_t> room = {};  ///< bytes after which the disk is full
+};
+
+struct RestoreRequest {
+  BackupRequest backup;
+  bool fresh = false;       ///< into a new database in the place of this one, which goes
+  bool while_open = false;  ///< an application has the file open, and goes on behind it
+  std::optional<std::chrono::microseconds> cut_after = {};  ///< all connections are ended then
+};
+
+/// What a backup says of its own contents.
+struct BackupContents {
+  record::ToolRun run;
+  std::int64_t entries = 0;
+  std::vector<std::string> unlisted;  ///< of the tables asked for
+};
+
 /// Where a snapshot lies: a directory (a server of ours) or a template database (an existing server).
 struct Image {
   std::filesystem::path directory;
@@ -216,6 +241,27 @@ class Instance {
                                                                 const std::vector<TrafficQuery>&,
                                                                 const Drive&) {
     return std::optional<record::Traffic>();
+  }
+
+  /// The ways in which databases of this kind are mostly backed up.
+  virtual std::vector<record::BackupForm> backup_forms() const = 0;
+  /// Bytes that the database takes.
+  virtual Result<std::uint64_t> size() = 0;
+  /// Makes a backup; what the program said, also where it fails.
+  virtual Result<record::ToolRun> back_up(const BackupRequest& request) = 0;
+  /// Reads what is in a backup, without bringing it back; `tables` should be in it.
+  virtual Result<BackupContents> look_into(const BackupRequest& request,
+                                           const std::vector<std::string>& tables) = 0;
+  /// Brings a backup back; the same for what the program said.
+  virtual Result<record::ToolRun> bring_back(const RestoreRequest& request) = 0;
+  /// What a backup misses, or has too much, that is made while somebody writes; empty: nothing. None where
+  /// that cannot be tried here.
+  virtual Result<std::optional<std::string>> fault_under_writer(const BackupRequest&) {
+    return std::optional<std::string>();
+  }
+  /// Writes what is wished, to stay; each as far as it can be. None where this engine makes no rows.
+  virtual Result<std::optional<std::vector<record::Write>>> write(const std::vector<WriteWish>&) {
+    return std::optional<std::vector<record::Write>>();
   }
 
   /// Evaluates one expectation against the catalog or by trial: held, what was found, SQLSTATE.

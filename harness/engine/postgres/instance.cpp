@@ -155,6 +155,31 @@ Result<std::optional<std::vector<record::Write>>> DatabaseInstance::roll_back_la
   return std::optional(std::move(*writes));
 }
 
+Result<std::uint64_t> DatabaseInstance::size() {
+  return database_size(m_connection);
+}
+
+Result<record::ToolRun> DatabaseInstance::back_up(const BackupRequest& request) {
+  return postgres::back_up(backup_place(), request);
+}
+
+Result<BackupContents> DatabaseInstance::look_into(const BackupRequest& request,
+                                                   const std::vector<std::string>& tables) {
+  return postgres::look_into(backup_place(), request, tables);
+}
+
+Result<record::ToolRun> DatabaseInstance::bring_back(const RestoreRequest& request) {
+  close_sessions();
+  return postgres::bring_back(backup_place(), request);
+}
+
+Result<std::optional<std::vector<record::Write>>> DatabaseInstance::write(
+    const std::vector<WriteWish>& wishes) {
+  auto writes = write_to_stay(m_connection, wishes);
+  if (!writes) return failed(writes);
+  return std::optional(std::move(*writes));
+}
+
 Result<Answer> DatabaseInstance::try_query(const QueryRequest& request) {
   return m_probe.try_query(request);
 }

@@ -7,6 +7,7 @@
 
 #include "base/process.h"
 #include "engine/engine.h"
+#include "engine/postgres/backup.h"
 #include "engine/postgres/binaries.h"
 #include "engine/postgres/probe.h"
 #include "engine/postgres/side_runner.h"
@@ -45,6 +46,15 @@ class DatabaseInstance : public Instance {
                                                         const Drive& drive) override;
   Result<std::optional<Filled>> fill(const std::vector<std::string>& tables, int rows) override;
   Result<std::optional<std::vector<record::Write>>> roll_back_later(const LaterRollback& request) override;
+  std::vector<record::BackupForm> backup_forms() const override {
+    return {record::BackupForm::custom, record::BackupForm::directory, record::BackupForm::plain};
+  }
+  Result<std::uint64_t> size() override;
+  Result<record::ToolRun> back_up(const BackupRequest& request) override;
+  Result<BackupContents> look_into(const BackupRequest& request,
+                                   const std::vector<std::string>& tables) override;
+  Result<record::ToolRun> bring_back(const RestoreRequest& request) override;
+  Result<std::optional<std::vector<record::Write>>> write(const std::vector<WriteWish>& wishes) override;
   Result<Answer> try_query(const QueryRequest& request) override;
   Result<Held> check_column(const std::string& column, const std::optional<bool>& nullable,
                             const std::optional<std::string>& type,
@@ -74,6 +84,8 @@ class DatabaseInstance : public Instance {
   void close_sessions();
 
  private:
+  BackupPlace backup_place() { return {m_connection, &m_tools->tools(), m_run_as}; }
+
   record::ServerInfo m_server;
   std::string m_connection;
   std::shared_ptr<ToolBox> m_tools;

@@ -541,4 +541,17 @@ Result<std::vector<Write>> roll_back_later(const std::string& connection, const 
   return writes;
 }
 
+Result<std::vector<Write>> write_to_stay(const std::string& connection,
+                                         const std::vector<WriteWish>& wishes) {
+  auto session = Connection::open(connection);
+  if (!session) return failed(session);
+  LaterRollback request;
+  request.wishes = wishes;
+  auto written = Attempts(*session, request).commit();
+  if (!written) return failed(written);
+  std::vector<Write> writes;
+  for (Written& one : *written) writes.push_back(std::move(one.record));
+  return writes;
+}
+
 }  // namespace lockkeeper::engine::postgres

@@ -16,4 +16,8 @@ bool can_be_rolled_back(const sql::Script& down);
 Result<std::vector<record::Write>> roll_back_later(const std::string& connection,
                                                    const LaterRollback& request);
 
+/// Writes what is wished, as far as it can be, and commits it.
+Result<std::vector<record::Write>> write_to_stay(const std::string& connection,
+                                                 const std::vector<WriteWish>& wishes);
+
 }  // namespace lockkeeper::engine::postgres

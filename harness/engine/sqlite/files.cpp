@@ -13,6 +13,7 @@
 #include "base/run_directory.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "engine/sqlite/backup.h"
 #include "engine/sqlite/database.h"
 #include "engine/sqlite/fixture.h"
 #include "engine/sqlite/probe.h"
@@ -153,6 +154,30 @@ class FileInstance : public Instance {
     return sqlite::is_ambiguous(*m_reader, request);
   }
 
+  std::vector<record::BackupForm> backup_forms() const override {
+    return {record::BackupForm::copy, record::BackupForm::online, record::BackupForm::vacuum_into};
+  }
+  Result<std::uint64_t> size() override {
+    std::error_code error;
+    const auto bytes = fs::file_size(m_file, error);
+    if (error) return cannot("read", m_file, error.value());
+    return bytes;
+  }
+  Result<record::ToolRun> back_up(const BackupRequest& request) override {
+    return sqlite::back_up(m_file, request);
+  }
+  Result<BackupContents> look_into(const BackupRequest& request,
+                                   const std::vector<std::string>& tables) override {
+    return sqlite::look_into(request, tables);
+  }
+  Result<record::ToolRun> bring_back(const RestoreRequest& request) override;
+  Result<std::optional<std::string>> fault_under_writer(const BackupRequest& request) override {
+    auto fault = sqlite::fault_under_writer(m_file, request, m_settings);
+    m_last.reset();
+    if (!fault) return failed(fault);
+    return std::optional(std::move(*fault));
+  }
+
   Result<Image> save(const fs::path& directory) override {
     // All that a log beside the file holds belongs into it.
     m_reader->execute("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -191,9 +216,29 @@ class FileInstance : public Instance {
   bool m_kept = false;
 };
 
+/// The file is another one then: nothing that was known of it holds.
+Result<record::ToolRun> FileInstance::bring_back(const RestoreRequest& request) {
+  m_reader.reset();
+  m_last.reset();
+  m_lineage = {};
+  auto run = sqlite::bring_back(m_file, request, m_settings);
+  if (!run) return run;
+  auto reader = open_session();
+  if (reader) {
+    m_reader = std::make_unique<Database>(std::move(*reader));
+  } else {
+    run->failed = true;
+    ++run->errors;
+    run->said.push_back(reader.error().message);
+  }
+  return run;
+}
+
 /// What nobody has committed anything to is as it was: PRAGMA data_version changes with every commit of
 /// another connection, whoever makes it.
 Result<State> FileInstance::read_state(const State* previous, const Touched& touched, const Since&) {
+  if (m_reader == nullptr)
+    return failed(FailureKind::environment, fmt::format("'{}' can no longer be read", m_file.string()));
   auto version = m_reader->value("PRAGMA data_version");
   if (!version) return failed(version);
   if (m_last && m_last_version == *version) return *m_last;
