@@ -26,6 +26,14 @@ constexpr Command k_commands[] = {
      "  lockkeeper check scenarios/*.yaml --jobs 2 --report junit=out.xml --report json=out.json\n"
      "  lockkeeper check scenarios/shop.yaml --only 0042 --keep    leave the failed database open\n",
      check_command},
+    {"release", "[SCENARIO|MIGRATIONS_DIR|SQLITE_FILE]...",
+     "rehearse the whole runbook of a release: backups and their proof, the change, and every road back",
+     "  lockkeeper release scenarios/shop.yaml                        from the last tag, or as the scenario "
+     "says\n"
+     "  lockkeeper release scenarios/shop.yaml --from 0041 --to 0043  from one version to another\n"
+     "  lockkeeper release db/migrations --from v1.4 --from v1.3      from what each of these tags has\n"
+     "  lockkeeper release scenarios/shop.yaml --report log=migration-log.md\n",
+     release_command},
     {"history", "SCENARIO|MIGRATIONS_DIR...",
      "show what is read of a history: order, what is on trial, how each side would be sent",
      "  lockkeeper history db/migrations\n"

@@ -1,3 +1,5 @@
+#include "app/check.h"
+
 #include <algorithm>
 #include <atomic>
 #include <ctime>
@@ -30,49 +32,27 @@ namespace fs = std::filesystem;
 namespace {
 
 po::options_description check_options() {
-  po::options_description run("how it runs");
-  run.add_options()("fixture", po::value<std::vector<std::string>>()->value_name("FILE"),
-                    "rows to start from: .sql, .csv (also .gz, .zst), a pg_dump (may be repeated)")(
-      "scale", po::value<int>()->value_name("N"),
-      "makes fixtures that read lockkeeper.scale N times as large")(
-      "seed-rows", po::value<int>()->value_name("N")->default_value(10),
-      "rows to make in each table where no fixture is named; 0: none (PostgreSQL)")(
-      "timeout", po::value<int>()->value_name("SECONDS")->default_value(600),
-      "longest that one statement may take; 0: no limit")(
-      "jobs,j", po::value<int>()->value_name("N")->default_value(1), "scenarios at the same time")(
+  po::options_description own("how much is driven");
+  own.add_options()(
       "depth", po::value<std::string>()->value_name("DEPTH"),
-      "quick: forward, back, forward again; standard (default): each up is also stopped in its middle, and "
-      "each down tried behind what the new "
-      "release may have written by then; full: each up also waits behind an open transaction and meets "
-      "traffic, and the server is killed under it")(
-      "keep", "stop at the first failure, leave its database running and print how to connect")(
-      "baseline", po::value<std::string>()->value_name("FILE"),
-      "findings that the history had before, let through: see lockkeeper baseline")(
-      "gate", po::value<std::string>()->value_name("LEVEL"),
-      "lowest level that stops the merge: error, warning or note")("no-cache", "use and keep no snapshots");
-  add_server_options(run);
-  add_store_options(run);
+      "quick: forward, back, forward again; standard (default): each up is also stopped in its "
+      "middle, and each down tried behind what the new release may have written by then; full: "
+      "each up also waits behind an open transaction and meets traffic, and the server is killed "
+      "under it")("keep", "stop at the first failure, leave its database running and print how to connect");
   po::options_description all;
-  all.add(selection_options()).add(history_options()).add(run).add(output_options());
+  all.add(selection_options()).add(history_options()).add(running_options()).add(own).add(output_options());
   return all;
 }
 
 /// Without a target: every scenario below ./scenarios, but for those that show faults.
 Result<std::vector<std::string>> targets_of(const Parsed& parsed) {
   if (!parsed.positional.empty()) return parsed.positional;
-  std::vector<std::string> targets;
-  std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator("scenarios", error)) {
-    const std::string path = entry.path().string();
-    const bool negative = path.find("/negative/") != std::string::npos;
-    if (!negative && (path.ends_with(".yaml") || path.ends_with(".yml"))) targets.push_back(path);
-  }
+  auto targets = scenarios_here();
   if (targets.empty()) {
     return failed(FailureKind::usage,
                   "nothing to check: no scenario or directory given, and no scenarios/ here",
                   "lockkeeper check path/to/migrations");
   }
-  std::sort(targets.begin(), targets.end());
   return targets;
 }
 
@@ -142,7 +122,40 @@ Result<std::vector<std::string>> take_databases(std::vector<std::string>& target
   return databases;
 }
 
-/// One unit for each scenario and server version.
+}  // namespace
+
+po::options_description running_options() {
+  po::options_description run("how it runs");
+  run.add_options()("fixture", po::value<std::vector<std::string>>()->value_name("FILE"),
+                    "rows to start from: .sql, .csv (also .gz, .zst), a pg_dump (may be repeated)")(
+      "scale", po::value<int>()->value_name("N"),
+      "makes fixtures that read lockkeeper.scale N times as large")(
+      "seed-rows", po::value<int>()->value_name("N")->default_value(10),
+      "rows to make in each table where no fixture is named; 0: none (PostgreSQL)")(
+      "timeout", po::value<int>()->value_name("SECONDS")->default_value(600),
+      "longest that one statement may take; 0: no limit")(
+      "jobs,j", po::value<int>()->value_name("N")->default_value(1), "scenarios at the same time")(
+      "baseline", po::value<std::string>()->value_name("FILE"),
+      "findings that the history had before, let through: see lockkeeper baseline")(
+      "gate", po::value<std::string>()->value_name("LEVEL"),
+      "lowest level that stops the merge: error, warning or note")("no-cache", "use and keep no snapshots");
+  add_server_options(run);
+  add_store_options(run);
+  return run;
+}
+
+std::vector<std::string> scenarios_here() {
+  std::vector<std::string> targets;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator("scenarios", error)) {
+    const std::string path = entry.path().string();
+    const bool negative = path.find("/negative/") != std::string::npos;
+    if (!negative && (path.ends_with(".yaml") || path.ends_with(".yml"))) targets.push_back(path);
+  }
+  std::sort(targets.begin(), targets.end());
+  return targets;
+}
+
 Result<std::vector<Unit>> units_of(const Parsed& parsed, const ServerOptions& servers) {
   auto targets = targets_of(parsed);
   if (!targets) return failed(targets);
@@ -166,6 +179,8 @@ Result<std::vector<Unit>> units_of(const Parsed& parsed, const ServerOptions& se
   }
   return units;
 }
+
+namespace {
 
 std::string utc_now(const char* format) {
   const std::time_t now = std::time(nullptr);
@@ -226,11 +241,15 @@ void run_all(const std::vector<Unit>& units, int jobs, const UnitContext& contex
 }  // namespace
 
 Result<ExitCode> check_command(const std::vector<std::string>& arguments) {
-  const auto process_start = std::chrono::steady_clock::now();
   const auto parsed = parse("check", check_options(), arguments);
   if (!parsed) return failed(parsed);
   if (parsed->help_shown) return ExitCode::pass;
-  const auto reporting = Reporting::from(*parsed);
+  return judge_units(*parsed, units_of);
+}
+
+Result<ExitCode> judge_units(const Parsed& parsed, const MakeUnits& make_units) {
+  const auto process_start = std::chrono::steady_clock::now();
+  const auto reporting = Reporting::from(parsed);
   if (!reporting) return failed(reporting);
   record::Record record;
   record.lockkeeper_version = LOCKKEEPER_VERSION;
@@ -238,29 +257,29 @@ Result<ExitCode> check_command(const std::vector<std::string>& arguments) {
   record.host = host_name();
   const auto fail_early = [&](const Failure& failure) -> Result<ExitCode> {
     record::Run run;
-    run.scenario = parsed->positional.empty() ? "" : parsed->positional.front();
+    run.scenario = parsed.positional.empty() ? "" : parsed.positional.front();
     run.failure = failure;
     record.runs = {run};
     reporting->write_files(record);
     reporting->write_standard_output(record);
     return tl::unexpected<Failure>(failure);
   };
-  const auto servers = server_options(*parsed);
+  const auto servers = server_options(parsed);
   if (!servers) return fail_early(servers.error());
-  const auto units = units_of(*parsed, *servers);
+  const auto units = make_units(parsed, *servers);
   if (!units) return fail_early(units.error());
-  const auto store = open_store(*parsed);
+  const auto store = open_store(parsed);
   if (!store) return fail_early(store.error());
   sweep_dead_runs(store->directory() / "runs");
   sweep_memory_disk();
-  UnitContext context{*parsed, *servers, &*store, reporting->console(), utc_now("%Y-%m-%d"), process_start};
+  UnitContext context{parsed, *servers, &*store, reporting->console(), utc_now("%Y-%m-%d"), process_start};
   reporting->console().runs_ahead(units->size());
   record.runs.resize(units->size());
   for (std::size_t at = 0; at < units->size(); ++at) {
     record.runs[at].scenario = (*units)[at].scenario.name;
     record.runs[at].failure = Failure{FailureKind::interrupted, "not run", "", {}};
   }
-  run_all(*units, parsed->values["jobs"].as<int>(), context, record, *reporting);
+  run_all(*units, parsed.values["jobs"].as<int>(), context, record, *reporting);
   record.verdict = verdict_of(record.runs);
   const bool written = reporting->write_files(record);
   reporting->console().finished(record);

@@ -231,12 +231,14 @@ std::vector<std::string> Checked::rules() const {
   return rules;
 }
 
-Checked check(std::vector<std::string> arguments, const Start& setup) {
+namespace {
+
+Checked judged(const char* command, std::vector<std::string> arguments, const Start& setup) {
   const Folder reports;
   // For the tests that run it as somebody else.
   ::chmod(reports.path().c_str(), 0777);
   const fs::path file = reports.path() / "record.json";
-  arguments.insert(arguments.begin(), "check");
+  arguments.insert(arguments.begin(), command);
   arguments.push_back("--report");
   arguments.push_back("json=" + file.string());
   // Rows of our own making are a matter of tests of their own.
@@ -257,6 +259,16 @@ Checked check(std::vector<std::string> arguments, const Start& setup) {
   }
   EXPECT_EQ(remains(setup.store, checked.outcome.pid), "") << checked.outcome.said();
   return checked;
+}
+
+}  // namespace
+
+Checked check(std::vector<std::string> arguments, const Start& setup) {
+  return judged("check", std::move(arguments), setup);
+}
+
+Checked release(std::vector<std::string> arguments, const Start& setup) {
+  return judged("release", std::move(arguments), setup);
 }
 
 std::string schema_error(const nlohmann::json& document) {

@@ -105,6 +105,8 @@ struct Checked {
   std::vector<std::string> rules() const;
 };
 Checked check(std::vector<std::string> arguments, const Start& setup);
+/// The same of `lockkeeper release`.
+Checked release(std::vector<std::string> arguments, const Start& setup);
 
 /// Empty where the document is as harness/report/record.schema.json says, else what is wrong.
 std::string schema_error(const nlohmann::json& document);

@@ -10,6 +10,7 @@
 #include "engine/postgres/connection.h"
 #include "history/load.h"
 #include "rehearsal/rehearse.h"
+#include "rehearsal/release.h"
 
 namespace lockkeeper::app {
 
@@ -34,10 +35,11 @@ std::string without_password(const std::string& url) {
 
 /// The command that brings the first failure back, with its database left open.
 std::string reproduction(const Unit& unit, const UnitContext& context, const record::Run& run) {
-  std::string command = "lockkeeper check " + quoted(unit.target);
+  std::string command = fmt::format("lockkeeper {} {}{}", unit.release ? "release" : "check",
+                                    quoted(unit.target), unit.options);
   for (const auto& finding : run.findings) {
     const bool stops = finding.level >= run.gate && !finding.allowed && !finding.expected;
-    if (!stops) continue;
+    if (!stops || unit.release) continue;
     // The chain is judged over all of the trial; one step of it would not bring it back.
     if (finding.rule != "chain-broken" && !finding.migration.empty())
       command += " --only " + quoted(finding.migration);
@@ -53,7 +55,7 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
   if (context.options.has("server"))
     command += " --server " + quoted(without_password(context.options.text("server")));
   if (unit.version) command += fmt::format(" --pg-version {}", *unit.version);
-  return command + " --keep";
+  return unit.release ? command : command + " --keep";
 }
 
 enum class Memory { no, yes };
@@ -101,8 +103,12 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, 
   options.migration_done = [&](const record::Run& run, const record::MigrationRecord& migration) {
     console.migration_done(run, migration);
   };
+  options.step_done = [&](const record::Run& run, const record::ReleaseStep& step) {
+    console.step_done(run, step);
+  };
   options.progress = [&](const std::string& what) { console.progress(unit.scenario.name, what); };
-  return rehearsal::rehearse(**engine, unit.scenario, *history, *trial, options);
+  const auto drive = unit.release ? rehearsal::rehearse_release : rehearsal::rehearse;
+  return drive(**engine, unit.scenario, *history, *trial, options);
 }
 
 /// Did a side run into a full disk (53100 disk_full)?

@@ -17,6 +17,8 @@ struct Unit {
   std::string target;  ///< as the user named it
   scenario::Scenario scenario;
   std::optional<int> version;
+  bool release = false;      ///< the whole runbook of a release, instead of a rehearsal
+  std::string options = {};  ///< of the command, for the line that brings a failure back
 };
 
 /// What all units of a run share.

@@ -363,6 +363,17 @@ Stops stops(const record::LockTaken& lock) {
   return writers ? Stops::writers : Stops::nobody;
 }
 
+std::optional<Estimate> expected_time(const SideRun& run, const scenario::Scenario& scenario) {
+  Estimate estimate;
+  bool known = false;
+  for (const StatementRecord& statement : run.statements) {
+    const Known one = add_expected(statement, nullptr, work_of(statement), scenario, estimate);
+    if (one == Known::too_few_rows) return std::nullopt;
+    known = known || one == Known::yes;
+  }
+  return known ? std::optional(estimate) : std::nullopt;
+}
+
 std::optional<std::int64_t> rows_in_production(const scenario::Scenario& scenario,
                                                std::string_view relation) {
   for (const auto& [table, rows] : scenario.production.rows) {

@@ -52,6 +52,10 @@ struct Stall {
 std::vector<Stall> stalls_of(const record::MigrationRecord& migration, record::Side side, Stops whom,
                              const scenario::Scenario& scenario);
 
+/// What a whole side would take at production's size; none where the scenario states no rows of a table that
+/// it works on, or the fixture has too few of them to go by.
+std::optional<Estimate> expected_time(const record::SideRun& run, const scenario::Scenario& scenario);
+
 /// Rows that production has of a table, where the scenario says so.
 std::optional<std::int64_t> rows_in_production(const scenario::Scenario& scenario, std::string_view relation);
 

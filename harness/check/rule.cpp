@@ -69,6 +69,11 @@ std::span<const Rule> all_rules() {
       // expectations
       k_invariant_broken,
       k_expectation_not_met,
+      // backup
+      k_backup_unreadable,
+      k_restore_fails,
+      k_restore_differs,
+      k_restore_too_slow,
   };
   return k_rules;
 }

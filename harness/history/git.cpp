@@ -180,4 +180,9 @@ Result<std::optional<std::string>> text_at(const std::string& file, const std::s
   return std::optional(answer->output);
 }
 
+std::optional<std::string> last_tag(const std::string& directory) {
+  auto tag = ask_git(directory, {"describe", "--tags", "--abbrev=0", "HEAD"}, "the last tag");
+  return tag && !tag->empty() ? std::optional(std::move(*tag)) : std::nullopt;
+}
+
 }  // namespace lockkeeper::history

@@ -33,4 +33,7 @@ class Checkout {
 /// The text of a file as a git ref has it; none where the ref does not have it. Failures as Checkout's.
 Result<std::optional<std::string>> text_at(const std::string& file, const std::string& ref);
 
+/// The last tag that the checked-out commit comes after; none where there is none, or no repository.
+std::optional<std::string> last_tag(const std::string& directory);
+
 }  // namespace lockkeeper::history

@@ -118,6 +118,61 @@ Result<Trial> select_since_ref(History& history, const std::string& ref) {
   return beside(history, checkout->folder(), fmt::format("git ref '{}'", ref));
 }
 
+/// A version that is in production, or a git ref that says which are.
+Result<Trial> select_after(History& history, const std::string& version_or_ref) {
+  if (const auto index = index_of(history, version_or_ref)) {
+    Trial trial = trial_from(history, *index + 1);
+    if (!trial.judged.empty()) return trial;
+    return failed(FailureKind::nothing, fmt::format("migrations '{}': nothing comes after version {}",
+                                                    history.directory, version_or_ref));
+  }
+  auto trial = select_since_ref(history, version_or_ref);
+  if (trial || trial.error().kind != FailureKind::usage) return trial;
+  const auto versions = versions_of(history);
+  return failed(FailureKind::usage,
+                fmt::format("'{}': neither a version of '{}' nor a git ref ({})", version_or_ref,
+                            history.directory, trial.error().message),
+                fmt::format("its versions go from {} to {}", versions.front(), versions.back()));
+}
+
+/// How many of the history's migrations are in at this version, or at this git ref. A ref's files must be
+/// those that lie here: what is rehearsed is what will run.
+Result<std::size_t> end_of(const History& history, const std::string& version_or_ref) {
+  if (const auto index = index_of(history, version_or_ref)) return *index + 1;
+  const auto checkout = Checkout::of(history.directory, version_or_ref);
+  if (!checkout) return failed(checkout);
+  auto there = load({checkout->folder(), history.format});
+  if (!there) return failed(there);
+  std::size_t end = 0;
+  for (const Migration& migration : there->migrations) {
+    const auto index = index_of(history, migration.version);
+    const auto ours = index ? history.migrations[*index].hash_of_up() : Result<std::string>(std::string());
+    const auto theirs = migration.hash_of_up();
+    if (!ours) return failed(ours);
+    if (!theirs) return failed(theirs);
+    if (*ours != *theirs) {
+      return failed(FailureKind::usage,
+                    fmt::format("migration '{}' is another one in git ref '{}' than here", migration.version,
+                                version_or_ref),
+                    fmt::format("check out {} first", version_or_ref));
+    }
+    end = std::max(end, *index + 1);
+  }
+  return end;
+}
+
+Result<Trial> select_from(History& history, const scenario::Selection& selection) {
+  if (selection.after) return select_after(history, *selection.after);
+  if (selection.since) return select_since(history, *selection.since);
+  if (selection.last) return select_last(history, *selection.last);
+  if (!selection.only.empty()) return select_only(history, selection.only);
+  if (selection.since_ref) return select_since_ref(history, *selection.since_ref);
+  if (selection.since_folder) {
+    return beside(history, *selection.since_folder, fmt::format("'{}'", *selection.since_folder));
+  }
+  return trial_from(history, 0);
+}
+
 }  // namespace
 
 Result<Trial> select(History& history, const scenario::Selection& selection) {
@@ -128,14 +183,16 @@ Result<Trial> select(History& history, const scenario::Selection& selection) {
   if (history.migrations.empty()) {
     return failed(FailureKind::nothing, fmt::format("migrations '{}': there are none", history.directory));
   }
-  if (selection.since) return select_since(history, *selection.since);
-  if (selection.last) return select_last(history, *selection.last);
-  if (!selection.only.empty()) return select_only(history, selection.only);
-  if (selection.since_ref) return select_since_ref(history, *selection.since_ref);
-  if (selection.since_folder) {
-    return beside(history, *selection.since_folder, fmt::format("'{}'", *selection.since_folder));
+  auto trial = select_from(history, selection);
+  if (!trial || !selection.until) return trial;
+  const auto end = end_of(history, *selection.until);
+  if (!end) return failed(end);
+  std::erase_if(trial->judged, [&](std::size_t index) { return index >= *end; });
+  if (trial->judged.empty()) {
+    return failed(FailureKind::nothing, fmt::format("migrations '{}': none between there and {}",
+                                                    history.directory, *selection.until));
   }
-  return trial_from(history, 0);
+  return trial;
 }
 
 }  // namespace lockkeeper::history

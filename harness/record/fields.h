@@ -444,6 +444,130 @@ void fields(Archive& archive, Of<Archive, Timings>& timings) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, ToolRun>& tool_run) {
+  archive("command", tool_run.command);
+  archive("duration_us", tool_run.duration);
+  archive("failed", tool_run.failed);
+  archive("status", tool_run.status);
+  archive("errors", tool_run.errors);
+  archive("said", tool_run.said);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Damage>& damage) {
+  archive("what", damage.what);
+  archive("noticed_by", damage.noticed_by);
+  archive("said", damage.said);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Backup>& backup) {
+  archive("name", backup.name);
+  archive("form", backup.form);
+  archive("file", backup.file);
+  archive("made", backup.made);
+  archive("bytes", backup.bytes);
+  archive("sha256", backup.sha256);
+  archive("listed", backup.listed);
+  archive("entries", backup.entries);
+  archive("unlisted", backup.unlisted);
+  archive("restored", backup.restored);
+  archive("difference", backup.difference);
+  archive("damages", backup.damages);
+  archive("without_room", backup.without_room);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, LostRows>& lost_rows) {
+  archive("table", lost_rows.table);
+  archive("written", lost_rows.written);
+  archive("lost", lost_rows.lost);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, TimeRange>& range) {
+  archive("least_us", range.least);
+  archive("most_us", range.most);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Road>& road) {
+  archive("kind", road.kind);
+  archive("name", road.name);
+  archive("backup", road.backup);
+  archive("named", road.named);
+  archive("runs", road.runs);
+  archive("duration_us", road.duration);
+  archive("in_production", road.in_production);
+  archive("error", road.error);
+  archive("stopped_at", road.stopped_at);
+  archive("location", road.location);
+  archive("difference", road.difference);
+  archive("lost", road.lost);
+  archive("broken_by", road.broken_by);
+  archive("noticed", road.noticed);
+  archive("again", road.again);
+  archive("again_difference", road.again_difference);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, FailedRelease>& failed_release) {
+  archive("migration", failed_release.migration);
+  archive("before", failed_release.before);
+  archive("location", failed_release.location);
+  archive("error", failed_release.error);
+  archive("left", failed_release.left);
+  archive("answer", failed_release.answer);
+  archive("runs", failed_release.runs);
+  archive("answer_error", failed_release.answer_error);
+  archive("after", failed_release.after);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, ReleaseStep>& release_step) {
+  archive("name", release_step.name);
+  archive("begun_us", release_step.begun);
+  archive("duration_us", release_step.duration);
+  archive("ok", release_step.ok);
+  archive("evidence", release_step.evidence);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, ChecklistPoint>& checklist_point) {
+  archive("point", checklist_point.point);
+  archive("by", checklist_point.by);
+  archive("mark", checklist_point.mark);
+  archive("evidence", checklist_point.evidence);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, TableRows>& table_rows) {
+  archive("table", table_rows.table);
+  archive("rows", table_rows.rows);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, Release>& release) {
+  archive("from", release.from);
+  archive("to", release.to);
+  archive("environment", release.environment);
+  archive("database", release.database);
+  archive("rows", release.rows);
+  archive("database_bytes", release.database_bytes);
+  archive("free_bytes", release.free_bytes);
+  archive("steps", release.steps);
+  archive("backups", release.backups);
+  archive("written", release.written);
+  archive("roads", release.roads);
+  archive("failures", release.failures);
+  archive("downtime_us", release.downtime);
+  archive("downtime_in_production", release.downtime_in_production);
+  archive("checklist", release.checklist);
+  archive("decision", release.decision);
+  archive("risks", release.risks);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, Run>& run) {
   archive("scenario", run.scenario);
   archive("scenario_file", run.scenario_file);
@@ -472,6 +596,7 @@ void fields(Archive& archive, Of<Archive, Run>& run) {
   archive("expectations", run.expectations);
   archive("queries", run.queries);
   archive("old_uses", run.old_uses);
+  archive("release", run.release);
 }
 
 /// All but schema_version, which decides how the rest is to be read.

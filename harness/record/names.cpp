@@ -90,6 +90,28 @@ struct Words<OldUseKind> {
 };
 
 template <>
+struct Words<BackupForm> {
+  static constexpr std::array<std::string_view, 7> k_words{"custom", "directory",   "plain",  "copy",
+                                                           "backup", "vacuum_into", "command"};
+};
+
+template <>
+struct Words<RoadKind> {
+  static constexpr std::array<std::string_view, 4> k_words{"downs", "restore_over", "restore_fresh",
+                                                           "restore_open"};
+};
+
+template <>
+struct Words<Mark> {
+  static constexpr std::array<std::string_view, 3> k_words{"open", "done", "failed"};
+};
+
+template <>
+struct Words<Decision> {
+  static constexpr std::array<std::string_view, 3> k_words{"go", "go_with_risks", "no_go"};
+};
+
+template <>
 struct Words<Moment> {
   static constexpr std::array<std::string_view, 4> k_words{"base", "after_up", "after_down", "after_chain"};
 };
@@ -150,6 +172,18 @@ std::string_view name_of(StopKind how) {
 std::string_view name_of(OldUseKind kind) {
   return word(kind);
 }
+std::string_view name_of(BackupForm form) {
+  return word(form);
+}
+std::string_view name_of(RoadKind kind) {
+  return word(kind);
+}
+std::string_view name_of(Mark mark) {
+  return word(mark);
+}
+std::string_view name_of(Decision decision) {
+  return word(decision);
+}
 std::string_view name_of(Moment moment) {
   return word(moment);
 }
@@ -189,6 +223,10 @@ template std::optional<Stage> value_named(std::string_view);
 template std::optional<Depth> value_named(std::string_view);
 template std::optional<StopKind> value_named(std::string_view);
 template std::optional<OldUseKind> value_named(std::string_view);
+template std::optional<BackupForm> value_named(std::string_view);
+template std::optional<RoadKind> value_named(std::string_view);
+template std::optional<Mark> value_named(std::string_view);
+template std::optional<Decision> value_named(std::string_view);
 template std::optional<Moment> value_named(std::string_view);
 template std::optional<FailureKind> value_named(std::string_view);
 
@@ -198,6 +236,10 @@ template std::vector<std::string> names_of<Verdict>();
 template std::vector<std::string> names_of<Depth>();
 template std::vector<std::string> names_of<StopKind>();
 template std::vector<std::string> names_of<OldUseKind>();
+template std::vector<std::string> names_of<BackupForm>();
+template std::vector<std::string> names_of<RoadKind>();
+template std::vector<std::string> names_of<Mark>();
+template std::vector<std::string> names_of<Decision>();
 template std::vector<std::string> names_of<StorageChange>();
 template std::vector<std::string> names_of<TransactionShape>();
 template std::vector<std::string> names_of<Change>();

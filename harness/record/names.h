@@ -24,6 +24,10 @@ std::string_view name_of(ChangeClass change);
 std::string_view name_of(Depth depth);
 std::string_view name_of(StopKind how);
 std::string_view name_of(OldUseKind kind);
+std::string_view name_of(BackupForm form);
+std::string_view name_of(RoadKind kind);
+std::string_view name_of(Mark mark);
+std::string_view name_of(Decision decision);
 std::string_view name_of(Moment moment);
 std::string_view name_of(FailureKind kind);
 

@@ -479,6 +479,154 @@ struct TogetherRecord {
   std::optional<Location> error_location;
 };
 
+// ── a release
+// ────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// How a backup is made.
+enum class BackupForm {
+  custom,       ///< pg_dump --format=custom
+  directory,    ///< pg_dump --format=directory, in parallel
+  plain,        ///< pg_dump --format=plain: SQL
+  copy,         ///< of SQLite's file, by cp
+  online,       ///< SQLite's own: sqlite3 .backup
+  vacuum_into,  ///< SQLite's VACUUM INTO
+  command       ///< one of the scenario's own
+};
+
+/// A program that made a backup or brought one back.
+struct ToolRun {
+  std::string command;  ///< as a person would type it, without secrets
+  Microseconds duration{0};
+  bool failed = false;
+  std::string status;             ///< "exit code 1"
+  std::int64_t errors = 0;        ///< that it told, whatever it ended with
+  std::vector<std::string> said;  ///< the first of them, or its last words where it failed without any
+};
+
+/// A copy of a backup, damaged on purpose, and what told it from a sound one.
+struct Damage {
+  std::string what;        ///< "cut to half its size"
+  std::string noticed_by;  ///< "pg_restore --list", "the restore", "the comparison"; empty: nothing did
+  std::string said;
+};
+
+struct Backup {
+  std::string name;
+  BackupForm form = BackupForm::custom;
+  std::string file;  ///< its name in the directory of backups
+  ToolRun made;
+  std::uint64_t bytes = 0;
+  std::string sha256;                 ///< of a file; of a directory over all files in it, by name
+  std::optional<ToolRun> listed;      ///< its contents, read without a server
+  std::int64_t entries = 0;           ///< that the list has
+  std::vector<std::string> unlisted;  ///< tables that it should name and does not
+  std::optional<ToolRun> restored;    ///< into an empty database
+  StateDifference difference;         ///< what was backed up → what came of it
+  std::vector<Damage> damages;
+  std::optional<ToolRun> without_room;  ///< made once more where the disk is full: has to fail
+};
+
+enum class RoadKind {
+  downs,          ///< the migrations' own way back
+  restore_over,   ///< a backup fed to the database as it is now
+  restore_fresh,  ///< into a new database in its place
+  restore_open    ///< over a file that the application still has open
+};
+
+/// Rows that were written since the backup, and how many of them a road loses.
+struct LostRows {
+  std::string table;
+  std::int64_t written = 0;
+  std::int64_t lost = 0;
+};
+
+/// What a time would be at production's size.
+struct TimeRange {
+  Microseconds least{0};
+  Microseconds most{0};
+};
+
+/// A way back from the state after the release and its first writes, driven.
+struct Road {
+  RoadKind kind = RoadKind::downs;
+  std::string name;    ///< "pg_restore of custom over the migrated database"
+  std::string backup;  ///< its name; empty for downs
+  bool named = false;  ///< the scenario's runbook relies on it
+  std::vector<ToolRun> runs;
+  Microseconds duration{0};
+  std::optional<TimeRange> in_production;  ///< where the scenario says how many rows that has
+  std::optional<SqlError> error;           ///< of downs
+  std::string stopped_at;                  ///< version whose down fails
+  std::optional<Location> location;
+  StateDifference difference;  ///< what was backed up → where it ends, without the rows written since
+  std::vector<LostRows> lost;
+  /// The connection was cut half-way, or the disk was full; what the same road does when taken once more.
+  std::string broken_by;
+  bool noticed = true;  ///< the program said so
+  std::optional<ToolRun> again;
+  StateDifference again_difference;
+};
+
+/// The release stopped in its middle, and what the runner then does by itself.
+struct FailedRelease {
+  std::string migration;
+  std::string before;  ///< the statement; empty: the last COMMIT
+  std::optional<Location> location;
+  std::optional<SqlError> error;
+  StateDifference left;  ///< what was there before the migration → what the stop left, where not all is in
+  std::string answer;    ///< "restore of custom over the migrated database"; empty: none
+  std::vector<ToolRun> runs;  ///< of the answer
+  std::optional<SqlError> answer_error;
+  StateDifference after;  ///< what was backed up → after the answer
+};
+
+/// A step of the runbook.
+struct ReleaseStep {
+  std::string name;       ///< "pre-checks", "backup custom", "apply 0042", …
+  Microseconds begun{0};  ///< since the check began
+  Microseconds duration{0};
+  bool ok = true;
+  std::vector<std::string> evidence;
+};
+
+enum class Mark { open, done, failed };
+
+/// A point of the runbook's checklist; what no machine sees stays open.
+struct ChecklistPoint {
+  std::string point;
+  std::string by;  ///< the step that answers it; empty: people
+  Mark mark = Mark::open;
+  std::string evidence;
+};
+
+enum class Decision { go, go_with_risks, no_go };
+
+struct TableRows {
+  std::string table;
+  std::int64_t rows = 0;
+};
+
+/// The whole runbook of a release, rehearsed.
+struct Release {
+  std::string from;  ///< version in production; empty: nothing is in
+  std::string to;
+  std::string environment;  ///< "production", for the log
+  std::string database;
+  std::vector<TableRows> rows;  ///< of the tables at the backup
+  std::uint64_t database_bytes = 0;
+  std::uint64_t free_bytes = 0;  ///< where backups go
+  std::vector<ReleaseStep> steps;
+  std::vector<Backup> backups;
+  std::vector<TableRows> written;  ///< since the backup, by the new release
+  std::vector<Road> roads;
+  std::vector<FailedRelease> failures;
+  Microseconds downtime{0};  ///< of all ups
+  std::optional<TimeRange> downtime_in_production;
+  std::vector<ChecklistPoint> checklist;
+  Decision decision = Decision::no_go;
+  std::vector<std::string> risks;
+};
+
 // ── findings and the whole
 // ──────────────────────────────────────────────────────────────────────────────────
 
@@ -537,6 +685,7 @@ struct Run {
   std::vector<ExpectationObservation> expectations;
   std::vector<QueryObservation> queries;
   std::vector<OldUse> old_uses;
+  std::optional<Release> release;      ///< of a release check
   std::vector<std::string> not_taken;  ///< files of the folder that the format did not take, with the reason
   std::vector<std::string> remarks;    ///< what a reader should know, for example that tables hold no rows
   std::optional<Failure> failure;      ///< why the run ended early

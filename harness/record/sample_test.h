@@ -132,6 +132,67 @@ inline Finding full_finding() {
   return finding;
 }
 
+inline ToolRun full_tool_run() {
+  return {"pg_dump …", Microseconds(7), true, "exit code 1", 2, {"no space left"}};
+}
+
+inline Release full_release() {
+  Release release;
+  release.from = "0001";
+  release.to = "0002";
+  release.environment = "production";
+  release.database = "clinic";
+  release.rows = {{"public.users", 7}};
+  release.database_bytes = 8;
+  release.free_bytes = 9;
+  release.steps = {{"pre-checks", Microseconds(1), Microseconds(2), false, {"an orphan"}}};
+  release.backups = {{"nightly",
+                      BackupForm::command,
+                      "nightly.dump",
+                      full_tool_run(),
+                      10,
+                      "e3b0",
+                      full_tool_run(),
+                      11,
+                      {"public.users"},
+                      full_tool_run(),
+                      full_difference(),
+                      {{"cut to half its size", "pg_restore --list", "unexpected end of file"}},
+                      full_tool_run()}};
+  release.written = {{"public.users", 3}};
+  release.roads = {{RoadKind::restore_over,
+                    "restore of nightly",
+                    "nightly",
+                    true,
+                    {full_tool_run()},
+                    Microseconds(5),
+                    TimeRange{Microseconds(6), Microseconds(7)},
+                    full_error(),
+                    "0002",
+                    Location{"m/2", 1, 1},
+                    full_difference(),
+                    {{"public.users", 3, 2}},
+                    "the connection was cut",
+                    false,
+                    full_tool_run(),
+                    full_difference()}};
+  release.failures = {{"0002",
+                       "ALTER TABLE x",
+                       Location{"m/2", 1, 1},
+                       full_error(),
+                       full_difference(),
+                       "restore of nightly",
+                       {full_tool_run()},
+                       full_error(),
+                       full_difference()}};
+  release.downtime = Microseconds(8);
+  release.downtime_in_production = TimeRange{Microseconds(9), Microseconds(10)};
+  release.checklist = {{"backup taken", "backups", Mark::done, "12 MB"}};
+  release.decision = Decision::go_with_risks;
+  release.risks = {"blocks-reads"};
+  return release;
+}
+
 inline Run full_run() {
   Run run;
   run.scenario = "vet-clinic";
@@ -170,6 +231,7 @@ inline Run full_run() {
                   {0.30000000000000004, 2}}};
   run.old_uses = {{OldUseKind::write, "orders", "INSERT INTO orders …", Location{"s.yaml", 4, 5},
                    full_error(), full_error(), false, 20, 21, "0001", "upcoming", full_error()}};
+  run.release = full_release();
   run.not_taken = {"README.md (no version)"};
   run.remarks = {"no table holds a row"};
   run.failure = Failure{FailureKind::nothing, "no migration", "add one", Location{"migrations", 1, 2}};

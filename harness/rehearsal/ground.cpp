@@ -422,6 +422,10 @@ Result<std::unique_ptr<Instance>> Ground::base() const {
   return restore(m_base_image, Purpose::rehearse);
 }
 
+Result<std::unique_ptr<Instance>> Ground::from(const engine::Image& image) const {
+  return restore(image, Purpose::rehearse);
+}
+
 bool Ground::has_room_beside() const {
   return m_engine.has_room_beside(m_base_image);
 }

@@ -41,6 +41,8 @@ class Ground {
   Result<std::unique_ptr<engine::Instance>> at(std::size_t index);
   /// Another instance of the base. Of all that is here only this may be called from another thread.
   Result<std::unique_ptr<engine::Instance>> base() const;
+  /// One of an image that was made of such an instance.
+  Result<std::unique_ptr<engine::Instance>> from(const engine::Image& image) const;
   /// Is there a processor, and room, for a second instance beside the one that works?
   bool has_room_beside() const;
 

@@ -26,6 +26,7 @@ struct Options {
 
   std::function<void(const record::Run&, std::size_t on_trial)> started;
   std::function<void(const record::Run&, const record::MigrationRecord&)> migration_done;
+  std::function<void(const record::Run&, const record::ReleaseStep&)> step_done;
   std::function<void(const std::string& what)> progress;
 };
 

@@ -6,6 +6,7 @@
 
 #include "report/console_text.h"
 #include "report/escape.h"
+#include "report/release_text.h"
 
 namespace lockkeeper::report {
 
@@ -52,6 +53,14 @@ void Console::migration_done(const record::Run& run, const record::MigrationReco
   if (m_state->detail == Detail::quiet) return;
   const std::string prefix = m_state->several() ? run.scenario : "";
   m_state->print(migration_lines(migration, prefix, m_state->paint, m_state->detail));
+}
+
+void Console::step_done(const record::Run& run, const record::ReleaseStep& step) {
+  const std::lock_guard lock(m_state->mutex);
+  // Roads are compared with each other at the end.
+  if (m_state->detail == Detail::quiet || step.name.starts_with("road: ")) return;
+  const std::string prefix = m_state->several() ? run.scenario + ": " : "";
+  m_state->print({prefix + readable(step_line(step))});
 }
 
 void Console::progress(const std::string& scenario, const std::string& what) {

@@ -25,6 +25,8 @@ class Console {
   void run_started(const record::Run& run, std::size_t on_trial);
   /// One line when a migration has been through its stages: version, name, what each stage said, time.
   void migration_done(const record::Run& run, const record::MigrationRecord& migration);
+  /// One line when a step of a release's runbook is done.
+  void step_done(const record::Run& run, const record::ReleaseStep& step);
   /// A line of progress for long work ("restoring fixtures/data.sql"); shown on a terminal or when verbose.
   void progress(const std::string& scenario, const std::string& what);
   /// The findings with place, evidence and advice, then the run's own last line.

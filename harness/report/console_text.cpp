@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "record/names.h"
 #include "report/escape.h"
+#include "report/release_text.h"
 #include "report/summary.h"
 
 namespace lockkeeper::report {
@@ -221,7 +222,7 @@ Lines finding_lines(const record::Run& run, const Paint& paint, Detail detail) {
 
 void add_chain(Lines& lines, const record::Run& run, const Paint& paint) {
   const ChainResult chain = chain_of(run.chain);
-  if (run.migrations.empty()) return;
+  if (run.migrations.empty() || run.release) return;
   if (chain.outcome == Outcome::skipped) {
     lines.push_back(line_of(chain.outcome, "chain", {paint.dim(short_text(chain.reason, 80))}, paint));
     return;
@@ -406,6 +407,9 @@ std::vector<std::string> outcome_lines(const record::Run& run, bool several, con
   Lines lines;
   if (detail != Detail::quiet) {
     if (several) lines.push_back(paint.bold(short_text(run.scenario, k_longest_label)));
+    if (run.release) {
+      for (const std::string& line : release_lines(run)) lines.push_back(readable(line));
+    }
     add_chain(lines, run, paint);
     add_queries(lines, run, paint);
     add_invariants(lines, run, paint);

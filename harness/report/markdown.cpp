@@ -6,6 +6,7 @@
 #include "record/names.h"
 #include "report/escape.h"
 #include "report/forms.h"
+#include "report/release_text.h"
 #include "report/summary.h"
 
 namespace lockkeeper::report {
@@ -249,7 +250,12 @@ void add_run(Page& page, const record::Run& run, bool several) {
   page.add(run_title(run));
   if (several) page.add(fmt::format("**{}**\n", prose(verdict_line(run))));
   page.add(failure_block(run));
-  page.add(migrations_table(run));
+  if (run.release) {
+    page.add(list("Risks", run.release->risks));
+    page.add(release_tables(run));
+  } else {
+    page.add(migrations_table(run));
+  }
   if (const auto skips = skips_of(run); !skips.empty())
     page.add("Skipped: " + prose(described(skips)) + "\n");
   page.add(list("Expected, but not found", unmatched_texts(run.missing_expected)));

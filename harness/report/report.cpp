@@ -9,10 +9,11 @@ namespace lockkeeper::report {
 
 namespace {
 
-constexpr std::array<Form, 3> k_forms{{
+constexpr std::array<Form, 4> k_forms{{
     {"json", "the whole record, for scripts (harness/report/record.schema.json)", render_json},
     {"markdown", "a comment for a pull request", render_markdown},
     {"junit", "test results as CI servers read them", render_junit},
+    {"log", "the migration log of a release check, as Markdown", render_log},
 }};
 
 }  // namespace

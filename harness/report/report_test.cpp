@@ -54,7 +54,11 @@ std::string console_text(const record::Record& record, Colour colour, Detail det
   for (const record::Run& run : record.runs) {
     console.run_started(run, run.migrations.size());
     console.progress(run.scenario, "restoring fixtures/data.sql");
-    for (const auto& migration : run.migrations) console.migration_done(run, migration);
+    if (run.release) {
+      for (const auto& step : run.release->steps) console.step_done(run, step);
+    } else {
+      for (const auto& migration : run.migrations) console.migration_done(run, migration);
+    }
     console.run_finished(run);
   }
   console.finished(record);
@@ -72,7 +76,7 @@ TEST(Forms, are_found_by_name) {
     EXPECT_EQ(form_named(form.name), &form);
     EXPECT_FALSE(form.description.empty());
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"json", "markdown", "junit"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"json", "markdown", "junit", "log"}));
   EXPECT_EQ(form_named("yaml"), nullptr);
 }
 
@@ -97,6 +101,18 @@ TEST(Golden, console_otherwise) {
   expect_golden("failing.verbose.txt", console_text(failing_record(), Colour::no, Detail::verbose));
   expect_golden("passing.verbose.txt", console_text(passing_record(), Colour::no, Detail::verbose));
   expect_golden("failing.quiet.txt", console_text(failing_record(), Colour::no, Detail::quiet));
+}
+
+TEST(Golden, log) {
+  for (const Sample& sample : all_samples()) {
+    if (sample.record.runs.front().release)
+      expect_golden(sample.name + ".log.md", rendered("log", sample.record));
+  }
+}
+
+TEST(Forms, a_log_of_no_release_says_how_to_get_one) {
+  EXPECT_EQ(rendered("log", passing_record()),
+            "# Migration log\n\nNo release was checked: lockkeeper release fills this in.\n");
 }
 
 TEST(Golden, json) {

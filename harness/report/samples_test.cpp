@@ -303,11 +303,125 @@ record::Record hostile_record() {
   return record_of({std::move(run)}, record::Verdict::fail);
 }
 
+record::Record release_record() {
+  record::Run run = vet_clinic();
+  run.chain = {};
+  run.queries.clear();
+  record::Release release;
+  release.from = "0000";
+  release.to = "0001";
+  release.environment = "production";
+  release.database = "clinic";
+  release.rows = {{"public.\"Appointment\"", 20'000}};
+  release.database_bytes = 37'000'000;
+  release.free_bytes = 80'000'000'000;
+  const record::ToolRun dump{"pg_dump --format=custom --file=custom.dump clinic",
+                             Microseconds(300'000),
+                             false,
+                             "exit code 0",
+                             0,
+                             {}};
+  const record::ToolRun restore{
+      "pg_restore --dbname=clinic custom.dump", Microseconds(290'000), false, "exit code 0", 0, {}};
+  const record::ToolRun over{"psql -f plain.sql clinic",
+                             Microseconds(96'000),
+                             false,
+                             "exit code 0",
+                             2,
+                             {"relation \"Appointment\" already exists", "relation \"Pet\" already exists"}};
+  release.steps = {{"pre-checks",
+                    Microseconds(1'000),
+                    Microseconds(407'000),
+                    true,
+                    {"tried on a copy: 1 migration went up"}},
+                   {"backup custom",
+                    Microseconds(408'000),
+                    Microseconds(518'000),
+                    true,
+                    {dump.command + ": 1.8 MB in 300 ms", "with a full disk it ends with exit code 1"}},
+                   {"backup copy while somebody writes",
+                    Microseconds(0),
+                    Microseconds(0),
+                    false,
+                    {"500 rows not in it that had been committed before it began"}}};
+  record::Backup backup;
+  backup.name = "custom";
+  backup.file = "custom.dump";
+  backup.made = dump;
+  backup.bytes = 1'800'000;
+  backup.sha256 = "72ea666f";
+  backup.listed =
+      record::ToolRun{"pg_restore --list custom.dump", Microseconds(9'000), false, "exit code 0", 0, {}};
+  backup.entries = 85;
+  backup.restored = restore;
+  backup.damages = {{"cut to half its size", "the restore", "could not read from input file: end of file"},
+                    {"one bit flipped", "", ""}};
+  release.backups = {backup};
+  release.written = {{"public.\"CashDrawer\"", 1}};
+  record::Road downs;
+  downs.name = "the migrations' downs";
+  downs.named = true;
+  downs.duration = Microseconds(80'000);
+  downs.error = record::SqlError{"23502", "column \"openedById\" contains null values", "", "", ""};
+  downs.stopped_at = "0001";
+  record::Road fresh;
+  fresh.kind = record::RoadKind::restore_fresh;
+  fresh.name = "restore of custom into a new database";
+  fresh.backup = "custom";
+  fresh.named = true;
+  fresh.runs = {restore};
+  fresh.duration = Microseconds(437'000);
+  fresh.in_production = record::TimeRange{Microseconds(240'000'000), Microseconds(420'000'000)};
+  fresh.lost = {{"public.\"CashDrawer\"", 1, 1}};
+  fresh.broken_by = "its connection was ended half-way";
+  fresh.again = restore;
+  record::Road plain = fresh;
+  plain.kind = record::RoadKind::restore_over;
+  plain.name = "restore of plain over the migrated database";
+  plain.named = false;
+  plain.runs = {over};
+  plain.broken_by.clear();
+  plain.again.reset();
+  plain.lost.clear();
+  plain.in_production.reset();
+  release.roads = {downs, fresh, plain};
+  record::FailedRelease failure;
+  failure.migration = "0001";
+  failure.before = "CREATE INDEX …";
+  failure.answer = fresh.name;
+  failure.runs = {restore};
+  release.failures = {failure};
+  release.downtime = Microseconds(132'000);
+  release.downtime_in_production = record::TimeRange{Microseconds(60'000'000), Microseconds(90'000'000)};
+  release.checklist = {
+      {"a backup is taken", "backups", record::Mark::done, dump.command},
+      {"the way back works", "roads", record::Mark::failed, "does not lead back: the migrations' downs"},
+      {"the front desk books an appointment", "", record::Mark::open, ""}};
+  release.decision = record::Decision::no_go;
+  release.risks = {
+      "restore of custom into a new database: what is written after the backup is lost (1 row here)"};
+  run.release = release;
+  record::Write write;
+  write.table = "public.\"CashDrawer\"";
+  write.what = "a row with NULL in \"openedById\"";
+  write.key = "id=7";
+  write.stops_down = downs.error;
+  write.rescues = {{"delete such rows", "DELETE FROM public.\"CashDrawer\" WHERE …", std::nullopt}};
+  run.migrations.front().writes = {write};
+  auto first =
+      finding("restore-fails", record::Level::error, "", "the way back 'the migrations' downs' fails");
+  first.location = Location{"scenarios/vet-clinic.yaml", 12, 7};
+  run.findings = {first};
+  run.reproduce = "lockkeeper release scenarios/vet-clinic.yaml";
+  run.verdict = record::Verdict::fail;
+  return record_of({std::move(run)}, record::Verdict::fail);
+}
+
 std::vector<Sample> all_samples() {
   return {{"passing", passing_record()},   {"failing", failing_record()},
           {"error", error_record()},       {"interrupted", interrupted_record()},
           {"expected", expected_record()}, {"several", several_record()},
-          {"hostile", hostile_record()}};
+          {"hostile", hostile_record()},   {"release", release_record()}};
 }
 
 }  // namespace lockkeeper::report

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "record/names.h"
+#include "report/release_text.h"
 
 namespace lockkeeper::report {
 
@@ -94,8 +95,9 @@ std::string besides(const Counts& counts) {
   return text;
 }
 
-std::string word_of(Verdict verdict) {
-  return verdict == Verdict::pass ? "may merge" : "may not merge";
+std::string verdict_word(const record::Run& run) {
+  if (run.release) return std::string(word_of(run.release->decision));
+  return run.verdict == Verdict::pass ? "may merge" : "may not merge";
 }
 
 }  // namespace
@@ -168,6 +170,7 @@ std::string_view word_of(Stage stage) {
 }
 
 std::vector<SkipCount> skips_of(const record::Run& run) {
+  if (run.release) return {};
   std::vector<SkipCount> skips;
   for (const record::MigrationRecord& migration : run.migrations) {
     for (const StageResult& stage : stages_of(migration)) {
@@ -243,7 +246,7 @@ std::string verdict_line(const record::Run& run) {
                        expected_rules(run), counted_size(counts.migrations, "migration"), besides(counts),
                        time);
   }
-  return fmt::format("{}: {}, {}", word_of(run.verdict), described(counts), time);
+  return fmt::format("{}: {}, {}", verdict_word(run), described(counts), time);
 }
 
 std::string verdict_line(const record::Record& record) {
@@ -255,9 +258,10 @@ std::string verdict_line(const record::Record& record) {
   const std::string runs = passed == total
                                ? fmt::format("all {} passed", counted(total, "run"))
                                : fmt::format("{} of {} did not pass", total - passed, counted(total, "run"));
+  const bool releases = record.runs.front().release.has_value();
   const std::string_view word = record.verdict == Verdict::error  ? "error"
-                                : record.verdict == Verdict::pass ? "may merge"
-                                                                  : "may not merge";
+                                : record.verdict == Verdict::pass ? (releases ? "go" : "may merge")
+                                                                  : (releases ? "no-go" : "may not merge");
   return fmt::format("{}: {}, {}", word, runs, described(counts_of(record)));
 }
 

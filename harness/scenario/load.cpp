@@ -11,6 +11,7 @@
 #include "record/names.h"
 #include "scenario/fields.h"
 #include "scenario/paths.h"
+#include "scenario/release_plan.h"
 #include "scenario/yaml.h"
 
 namespace lockkeeper::scenario {
@@ -24,11 +25,11 @@ constexpr int k_newest_postgres = 18;
 
 using Texts = std::vector<std::string>;
 
-const Texts k_scenario_keys = {"scenario",   "engine",  "database",   "scale",
-                               "init",       "fixture", "migrations", "invariants",
-                               "after_up",   "queries", "allow",      "expect_findings",
-                               "levels",     "gate",    "depth",      "longest_wait_ms",
-                               "production", "writes",  "seed_rows",  "old_release"};
+const Texts k_scenario_keys = {"scenario",        "engine",          "database",   "scale",     "init",
+                               "fixture",         "migrations",      "invariants", "after_up",  "queries",
+                               "allow",           "expect_findings", "levels",     "gate",      "depth",
+                               "longest_wait_ms", "production",      "writes",     "seed_rows", "old_release",
+                               "release"};
 
 /// Turns the values of one file into a scenario, one function for each key.
 class Loader {
@@ -113,6 +114,10 @@ Result<Scenario> Loader::load(const Value& root) {
     if (rows) m_scenario.seed_rows = static_cast<int>(std::min(*rows, 1e6));
   }
   if (const Value* value = fields.find("gate")) m_scenario.gate = level(*value, key_named("gate"));
+  if (const Value* value = fields.find("release")) {
+    const Texts checks(m_invariant_names.begin(), m_invariant_names.end());
+    m_scenario.release = read_release_plan(m_problems, *value, m_rules, checks);
+  }
   if (m_problems.first()) return tl::unexpected<Failure>(*m_problems.first());
   return std::move(m_scenario);
 }

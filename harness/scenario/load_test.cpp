@@ -162,7 +162,7 @@ TEST_F(LoadTest, unknown_keys_are_refused) {
             "hint: a scenario knows: scenario, engine, database, scale, init, fixture, migrations, "
             "invariants, after_up, "
             "queries, allow, expect_findings, levels, gate, depth, "
-            "longest_wait_ms, production, writes, seed_rows, old_release");
+            "longest_wait_ms, production, writes, seed_rows, old_release, release");
   EXPECT_EQ(failure(with("queries:\n  - {name: ü, sqll: x}")),
             "FILE:4:15: error: unknown key 'sqll' (did you mean 'sql'?)\n"
             "hint: a query knows: name, sql, params, uses_index, at_most, at_least, same_result");
@@ -328,6 +328,62 @@ TEST_F(LoadTest, what_is_no_scenario_at_all_is_refused) {
   EXPECT_EQ(failure(std::string(1'100'000, '#')),
             "FILE: error: scenario 'FILE': 1.0 MB is too large for a scenario\n"
             "hint: rows belong into a fixture, statements into migrations");
+}
+
+TEST_F(LoadTest, a_release_is_read_with_all_that_it_names) {
+  const auto plan =
+      loaded(with("release:\n"
+                  "  backups: [custom, {form: directory, jobs: 4, compress: 0}, {name: own, command: 'x > "
+                  "{file}'}]\n"
+                  "  roads: [downs, {restore: custom, over: true}]\n"
+                  "  on_failure: {restore: own}\n"
+                  "  restore_within: 1.5 h\n"
+                  "  downtime_at_most: 500 ms\n"
+                  "  pre_checks: [{name: orphans, sql: SELECT 0, equals: 0}]\n"
+                  "  checklist: [told, {point: no orphans, by: orphans}, {point: taken, by: backups}]"))
+          .release.value();
+  ASSERT_EQ(plan.backups.size(), 3U);
+  EXPECT_EQ(plan.backups[1].name, "directory");
+  EXPECT_EQ(plan.backups[1].jobs, 4);
+  EXPECT_EQ(plan.backups[1].compress, 0);
+  EXPECT_EQ(plan.backups[2].form, record::BackupForm::command);
+  ASSERT_EQ(plan.roads.size(), 2U);
+  EXPECT_TRUE(plan.names_roads);
+  EXPECT_EQ(plan.roads[0].backup, "");
+  EXPECT_TRUE(plan.roads[1].over);
+  EXPECT_EQ(plan.on_failure->backup, "own");
+  EXPECT_EQ(plan.restore_within, std::chrono::minutes(90));
+  EXPECT_EQ(plan.downtime_at_most, std::chrono::milliseconds(500));
+  EXPECT_EQ(plan.checklist[0].by, "");
+  EXPECT_EQ(plan.checklist[1].by, "orphans");
+}
+
+TEST_F(LoadTest, a_release_that_makes_no_sense_is_refused_where_it_stands) {
+  const Refused cases[] = {
+      {"release: {backups: [custum]}",
+       "FILE:3:21: error: backup 'custum': no such form (did you mean 'custom'?)"},
+      {"release: {backups: [custom, custom]}", "FILE:3:29: error: backup 'custom': stands here twice"},
+      {"release: {backups: [{form: custom, command: x}]}",
+       "FILE:3:21: error: a backup: either 'form' or 'command' is wanted"},
+      {"release: {backups: [{name: ../../etc/passwd, form: custom}]}",
+       "FILE:3:21: error: backup '../../etc/passwd': no name for a file"},
+      {"release: {backups: [{form: custom, compress: 11}]}",
+       "FILE:3:46: error: key 'compress': '11' is no level"},
+      {"release: {backups: [custom], roads: [{restore: plain}]}",
+       "FILE:3:38: error: way back 'plain': no such backup"},
+      {"release: {roads: [ups]}", "FILE:3:19: error: way back 'ups': not known"},
+      {"release: {restore_within: soon}",
+       "FILE:3:27: error: key 'restore_within': 'soon' is no span of time"},
+      {"release: {restore_within: -5 min}",
+       "FILE:3:27: error: key 'restore_within': '-5 min' is no span of time"},
+      {"release: {checklist: [{point: a, by: backup}]}",
+       "FILE:3:23: error: by 'backup': no such step or check (did you mean 'backups'?)"},
+      {"release: {expect_findings: [{rule: restore-fail}]}",
+       "FILE:3:29: error: rule 'restore-fail': not known"},
+      {"release: {backup: []}", "FILE:3:11: error: unknown key 'backup' (did you mean 'backups'?)"},
+  };
+  for (const Refused& refused : cases)
+    EXPECT_EQ(failure(with(refused.text)).find(refused.said), 0U) << failure(with(refused.text));
 }
 
 TEST_F(LoadTest, files_that_cannot_be_read_are_named) {

@@ -13,7 +13,7 @@
 
 namespace lockkeeper::scenario {
 
-/// Which part of a history is on trial; nothing set: all of it. At most one of them.
+/// Which part of a history is on trial; nothing set: all of it. At most one of them, but for `until`.
 struct Selection {
   std::optional<std::string> since;         ///< versions from this one on
   std::optional<int> last;                  ///< the last n
@@ -21,12 +21,15 @@ struct Selection {
   std::optional<std::string> since_ref;     ///< what this git ref does not have
   std::optional<std::string> since_folder;  ///< what this folder does not have
 
-  /// How many of them are set.
+  std::optional<std::string> after;  ///< what comes after this version, or what this git ref does not have
+  std::optional<std::string> until;  ///< no further than this version, or what this git ref has
+
+  /// How many of them are set, `until` apart.
   int given() const {
-    return int(since.has_value()) + int(last.has_value()) + int(!only.empty()) + int(since_ref.has_value()) +
-           int(since_folder.has_value());
+    return int(after.has_value()) + int(since.has_value()) + int(last.has_value()) + int(!only.empty()) +
+           int(since_ref.has_value()) + int(since_folder.has_value());
   }
-  bool empty() const { return given() == 0; }
+  bool empty() const { return given() == 0 && !until; }
 };
 
 /// How a program outside runs a history, where its format does not say or says it otherwise. In the commands'
@@ -146,6 +149,45 @@ struct Production {
   std::optional<double> writes_per_second;   ///< of the whole application
 };
 
+/// How a team makes its releases: what `lockkeeper release` drives beyond the migrations themselves.
+struct ReleasePlan {
+  struct Backup {
+    std::string name;  ///< the form's where none is given
+    record::BackupForm form = record::BackupForm::custom;
+    int jobs = 1;                 ///< of a directory's
+    std::optional<int> compress;  ///< 0 to 9; none: as pg_dump does it
+    /// Of the scenario's own: lines for sh. {file}, and what a tool's command may hold (Tool), is put in.
+    std::string command;
+    std::string restore;
+    Location location;
+  };
+  /// A way back.
+  struct Way {
+    std::string backup;  ///< its name; empty: the migrations' downs
+    bool over = false;   ///< over the migrated database, as it is
+    bool open = false;   ///< the same while an application has the file open
+    Location location;
+  };
+  /// A point of a checklist that people go through.
+  struct Point {
+    std::string text;
+    std::string by;  ///< the step, or the check by its name, that answers it; empty: people do
+    Location location;
+  };
+  std::string environment = "production";
+  std::optional<std::string> from;  ///< the version in production; none: by what the scenario puts on trial
+  std::vector<Backup> backups;  ///< none: the engine's usual ones
+  std::vector<Way> roads;       ///< that the runbook relies on
+  bool names_roads = false;     ///< none are named: each backup has to come back into a new database
+  std::optional<Way> on_failure;
+  std::optional<std::chrono::milliseconds> restore_within;
+  std::optional<std::chrono::milliseconds> downtime_at_most;
+  std::vector<Invariant> pre_checks;
+  std::vector<Invariant> operations;  ///< critical ones, each tried in a transaction that is rolled back
+  std::vector<Point> checklist;
+  std::vector<ExpectedFinding> expect_findings;
+};
+
 struct Scenario {
   std::string name;
   std::string file;                    ///< where it was read; empty for a bare directory
@@ -175,6 +217,7 @@ struct Scenario {
   /// Longest that others may have to wait for a lock of a migration's.
   std::chrono::milliseconds longest_wait{200};
   Production production;
+  std::optional<ReleasePlan> release;
   std::optional<int>
       seed_rows;  ///< to make in each table where there is no fixture; none: as the options say
   int scale = 1;  ///< fixtures may read it: current_setting('lockkeeper.scale')

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "check/finding.h"
 #include "check/queries.h"
+#include "check/release.h"
 #include "check/rules/rules.h"
 
 namespace lockkeeper::check {
@@ -19,8 +21,23 @@ void report_unmeasurable(const scenario::Query& query, const record::SqlError& e
   findings.push_back(std::move(finding));
 }
 
+void find_downtime(const record::Run& run, const scenario::Scenario& scenario,
+                   std::vector<record::Finding>& findings) {
+  if (!run.release || !scenario.release || !scenario.release->downtime_at_most) return;
+  const Downtime downtime = downtime_of(run, scenario);
+  const auto longest = downtime.in_production ? downtime.in_production->most : downtime.measured;
+  if (longest <= *scenario.release->downtime_at_most) return;
+  record::Finding finding =
+      finding_of(k_claim_not_met, fmt::format("the release takes longer than the {} that are claimed: {}",
+                                              human(*scenario.release->downtime_at_most),
+                                              span_text(downtime.measured, downtime.in_production)));
+  finding.location = place_of(scenario, "");
+  findings.push_back(std::move(finding));
+}
+
 void find_claim_not_met(const record::Run& run, const scenario::Scenario& scenario,
                         std::vector<record::Finding>& findings) {
+  find_downtime(run, scenario, findings);
   for (const record::QueryObservation& observation : run.queries) {
     const scenario::Query* query = query_named(scenario, observation.name);
     if (query == nullptr || !query->at_least_faster || observation.head_error) continue;
@@ -47,7 +64,7 @@ constinit const Rule k_claim_not_met{
     .id = "claim-not-met",
     .group = "queries",
     .level = record::Level::error,
-    .summary = "a claimed speed-up was measured and does not hold",
+    .summary = "a claimed speed-up or downtime was measured and does not hold",
     .why =
         "An index is merged because the pull request says that it makes a page ten times faster. If it does "
         "not, what "

@@ -55,5 +55,9 @@ extern const Rule k_parent_missing;
 extern const Rule k_history_edited;
 extern const Rule k_invariant_broken;
 extern const Rule k_expectation_not_met;
+extern const Rule k_backup_unreadable;
+extern const Rule k_restore_fails;
+extern const Rule k_restore_differs;
+extern const Rule k_restore_too_slow;
 
 }  // namespace lockkeeper::check

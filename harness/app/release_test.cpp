@@ -1,0 +1,250 @@
+#include <algorithm>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/program_test.h"
+#include "base/file.h"
+#include "base/process.h"
+
+/// `lockkeeper release`: the whole runbook on real databases.
+namespace lockkeeper::app::testing {
+
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Release : public ::testing::Test {
+ protected:
+  Start here() const { return {.directory = m_folder.path(), .deadline = std::chrono::minutes(3)}; }
+
+  /// Three migrations; the last adds a column and a table of its own.
+  void write_shop() const {
+    m_folder.write("db/0001_pets.up.sql",
+                   "CREATE TABLE pets (id int PRIMARY KEY, name text NOT NULL);\n"
+                   "INSERT INTO pets SELECT n, 'pet ' || n FROM generate_series(1, 20000) n;\n");
+    m_folder.write("db/0001_pets.down.sql", "DROP TABLE pets;\n");
+    m_folder.write("db/0002_age.up.sql", "ALTER TABLE pets ADD COLUMN age int;\n");
+    m_folder.write("db/0002_age.down.sql", "ALTER TABLE pets DROP COLUMN age;\n");
+    m_folder.write("db/0003_visits.up.sql",
+                   "CREATE TABLE visits (id int PRIMARY KEY, pet int REFERENCES pets);\n");
+    m_folder.write("db/0003_visits.down.sql", "DROP TABLE visits;\n");
+  }
+  void write_scenario(const std::string& rest) const {
+    m_folder.write("s.yaml", "scenario: shop\nengine: postgres\nmigrations: {path: db, since: 2}\n" + rest);
+  }
+  static json road(const json& run, const std::string& name) {
+    for (const json& road : run.at("release").at("roads")) {
+      if (road.at("name") == name) return road;
+    }
+    ADD_FAILURE() << "no road " << name;
+    return json::object();
+  }
+  static json step(const json& run, const std::string& name) {
+    for (const json& step : run.at("release").at("steps")) {
+      if (step.at("name") == name) return step;
+    }
+    return nullptr;
+  }
+  void git(std::vector<std::string> words) const {
+    words.insert(words.begin(), {"git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-c",
+                                 "init.defaultBranch=main", "-c", "commit.gpgsign=false"});
+    Command command;
+    command.argv = std::move(words);
+    command.directory = m_folder.path();
+    command.environment = {{"GIT_CONFIG_NOSYSTEM", "1"}, {"HOME", m_folder.path().string()}};
+    const auto finished = lockkeeper::run(command);
+    ASSERT_TRUE(finished && finished->ok()) << (finished ? finished->errors : finished.error().message);
+  }
+
+  Folder m_folder;
+};
+
+TEST_F(Release, proves_each_backup_and_drives_each_road) {
+  write_shop();
+  write_scenario("");
+  const Checked checked = release({"s.yaml", "--report", "log=log.md"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+  const json& run = checked.run();
+  const json& release = run.at("release");
+  EXPECT_EQ(release.at("from"), "0001");
+  EXPECT_EQ(release.at("to"), "0003");
+  ASSERT_EQ(release.at("backups").size(), 3U);
+  for (const json& backup : release.at("backups")) {
+    EXPECT_EQ(backup.at("made").at("failed"), false) << backup;
+    EXPECT_EQ(backup.at("without_room").at("failed"), true) << backup;
+    EXPECT_EQ(backup.at("sha256").get<std::string>().size(), 64U);
+    EXPECT_TRUE(backup.at("unlisted").empty()) << backup;
+    EXPECT_TRUE(backup.at("difference").at("objects").empty()) << backup;
+    EXPECT_TRUE(backup.at("difference").at("data").empty()) << backup;
+    ASSERT_EQ(backup.at("damages").size(), 2U);
+    EXPECT_NE(backup.at("damages")[0].at("noticed_by"), "") << backup;
+  }
+  // What the runbooks do, and what leads back.
+  const json plain = road(run, "restore of plain over the migrated database");
+  EXPECT_EQ(plain.at("runs")[0].at("failed"), false) << "psql goes on and ends well";
+  EXPECT_GT(plain.at("runs")[0].at("errors").get<int>(), 0);
+  EXPECT_FALSE(plain.at("difference").at("objects").empty());
+  const json fresh = road(run, "restore of plain into a new database");
+  EXPECT_EQ(fresh.at("named"), true);
+  EXPECT_TRUE(fresh.at("difference").at("objects").empty());
+  EXPECT_FALSE(fresh.at("lost").empty()) << "rows in the new table are gone with it";
+  const json downs = road(run, "the migrations' downs");
+  EXPECT_TRUE(downs.at("error").is_null()) << downs;
+  const auto log = read_file(m_folder.path() / "log.md");
+  ASSERT_TRUE(log);
+  EXPECT_THAT(*log,
+              AllOf(HasSubstr("# Migration log: shop"), HasSubstr("| Status | **go, with named risks** |"),
+                    HasSubstr("## Roads back"), HasSubstr("restore of custom into a new database")));
+  EXPECT_THAT(*log, Not(HasSubstr(shared_store().string()))) << "directories of a run are nobody's affair";
+}
+
+TEST_F(Release, a_restore_that_is_cut_off_is_told_and_taken_again) {
+  write_shop();
+  write_scenario("release: {backups: [custom]}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  const json fresh = road(checked.run(), "restore of custom into a new database");
+  if (fresh.at("broken_by") == "") GTEST_SKIP() << "it was faster than whoever should cut it off";
+  EXPECT_EQ(fresh.at("noticed"), true);
+  EXPECT_EQ(fresh.at("again").at("failed"), false);
+  EXPECT_TRUE(fresh.at("again_difference").at("objects").empty());
+}
+
+TEST_F(Release, a_migration_that_fails_on_the_rows_is_seen_before_and_answered) {
+  write_shop();
+  m_folder.write("db/0004_short.up.sql",
+                 "CREATE TABLE extra (id int);\nALTER TABLE pets ALTER COLUMN name TYPE varchar(5);\n");
+  m_folder.write("db/0004_short.down.sql", "ALTER TABLE pets ALTER COLUMN name TYPE text;\n");
+  write_scenario("release: {backups: [custom], on_failure: {restore: custom}}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  const json& run = checked.run();
+  EXPECT_EQ(run.at("release").at("decision"), "no_go");
+  EXPECT_EQ(step(run, "pre-checks").at("ok"), false);
+  EXPECT_THAT(step(run, "pre-checks").at("evidence")[0].get<std::string>(),
+              HasSubstr("up of 0004 fails on these rows: value too long for type character varying(5)"));
+  EXPECT_FALSE(checked.finding("up-fails").is_null());
+  EXPECT_TRUE(run.at("release").at("roads").empty()) << "there is no state to come back from";
+  ASSERT_FALSE(run.at("release").at("failures").empty());
+  for (const json& failure : run.at("release").at("failures")) {
+    EXPECT_TRUE(failure.at("after").at("objects").empty()) << failure;
+    EXPECT_TRUE(failure.at("after").at("data").empty()) << failure;
+  }
+}
+
+TEST_F(Release, an_answer_over_the_database_as_it_is_leaves_what_came_before) {
+  write_shop();
+  m_folder.write("db/0004_more.up.sql", "CREATE TABLE more (id int PRIMARY KEY);\n");
+  m_folder.write("db/0004_more.down.sql", "DROP TABLE more;\n");
+  write_scenario("release: {backups: [custom], on_failure: {restore: custom, over: true}}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  // visits refers to pets: pg_restore cannot drop the latter's key.
+  EXPECT_FALSE(checked.finding("restore-fails").is_null()) << checked.outcome.said();
+}
+
+TEST_F(Release, a_backup_that_leaves_something_out_is_told) {
+  write_shop();
+  m_folder.write("db/0001_pets.up.sql",
+                 "CREATE TABLE pets (id int PRIMARY KEY, name text NOT NULL);\n"
+                 "CREATE TABLE owners (id int PRIMARY KEY);\n"
+                 "INSERT INTO owners VALUES (1);\nINSERT INTO pets VALUES (1, 'rex');\n");
+  write_scenario(
+      "release: {backups: [{name: thin, command: 'pg_dump --format=custom --exclude-table-data=owners "
+      "--file={file} {database}'}]}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  const json finding = checked.finding("restore-differs");
+  ASSERT_FALSE(finding.is_null()) << checked.outcome.said();
+  EXPECT_THAT(finding.at("message").get<std::string>(), HasSubstr("what backup 'thin' brings back"));
+  EXPECT_EQ(checked.run().at("release").at("backups")[0].at("unlisted"), json::array({"public.owners"}));
+  EXPECT_EQ(finding.at("location").at("line"), 4);
+}
+
+TEST_F(Release, begins_at_a_version_at_a_tag_or_at_several) {
+  write_shop();
+  write_scenario("");
+  const auto ends = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"s.yaml"});
+    const Checked checked = release(arguments, here());
+    std::vector<std::string> seen;
+    for (const json& run : checked.record.at("runs"))
+      seen.push_back(run.at("release").at("from").get<std::string>() + "-" +
+                     run.at("release").at("to").get<std::string>());
+    return seen;
+  };
+  using Ends = std::vector<std::string>;
+  EXPECT_EQ(ends({"--from", "1", "--from", "2"}), (Ends{"0001-0003", "0002-0003"}));
+  EXPECT_EQ(ends({"--from", "0001", "--to", "0002"}), Ends{"0001-0002"});
+  git({"init", "-q"});
+  fs::rename(m_folder.path() / "db/0003_visits.up.sql", m_folder.path() / "later.up");
+  fs::rename(m_folder.path() / "db/0003_visits.down.sql", m_folder.path() / "later.down");
+  git({"add", "."});
+  git({"commit", "-qm", "one"});
+  git({"tag", "v1"});
+  fs::rename(m_folder.path() / "later.up", m_folder.path() / "db/0003_visits.up.sql");
+  fs::rename(m_folder.path() / "later.down", m_folder.path() / "db/0003_visits.down.sql");
+  EXPECT_EQ(ends({"--from", "v1"}), Ends{"0002-0003"});
+  m_folder.write("s.yaml", "scenario: shop\nengine: postgres\nmigrations: db\n");
+  EXPECT_EQ(ends({}), Ends{"0002-0003"}) << "the last tag";
+}
+
+TEST_F(Release, says_what_is_wrong_with_what_it_was_asked) {
+  write_shop();
+  write_scenario("");
+  const auto said = [&](std::vector<std::string> arguments, int code) {
+    arguments.insert(arguments.begin(), "release");
+    const Outcome outcome = run_program(arguments, here());
+    EXPECT_EQ(outcome.exit_code, code) << outcome.said();
+    return outcome.errors + outcome.output;
+  };
+  EXPECT_THAT(said({"s.yaml", "--from", "0009"}, 2),
+              HasSubstr("'0009': neither a version of 'db' nor a git ref"));
+  EXPECT_THAT(said({"s.yaml", "--from", "0003"}, 4), HasSubstr("nothing comes after version 0003"));
+  EXPECT_THAT(said({"s.yaml", "--from", "0002", "--to", "0001"}, 4), HasSubstr("none between"));
+  EXPECT_THAT(said({}, 2), HasSubstr("no release to check"));
+  EXPECT_THAT(said({"s.yaml", "--depth", "full"}, 2), HasSubstr("--depth"));
+  write_scenario("release: {on_failure: {restore: nightly}}\n");
+  EXPECT_THAT(said({"s.yaml"}, 2), HasSubstr("no backup is named 'nightly'"));
+}
+
+TEST_F(Release, on_sqlite_a_copy_of_the_file_alone_misses_what_lies_in_the_log) {
+  m_folder.write("db/0001_pets.up.sql",
+                 "CREATE TABLE pets (id INTEGER PRIMARY KEY);\nINSERT INTO pets VALUES (1);\n");
+  m_folder.write("db/0001_pets.down.sql", "DROP TABLE pets;\n");
+  const auto fault = [&](const std::string& journal, const std::string& backup) {
+    m_folder.write("s.yaml", "scenario: s\nengine: {sqlite: {journal_mode: " + journal +
+                                 "}}\nmigrations: db\nrelease: {backups: [" + backup + "]}\n");
+    const Checked checked = release({"s.yaml"}, here());
+    EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+    const json writer = step(checked.run(), "backup " + backup + " while somebody writes");
+    return writer.at("ok") == true ? std::string() : writer.at("evidence")[0].get<std::string>();
+  };
+  EXPECT_THAT(fault("wal", "copy"), HasSubstr("not in it that had been committed"));
+  EXPECT_THAT(fault("delete", "copy"), HasSubstr("as a transaction had them that was rolled back"));
+  for (const char* journal : {"wal", "delete"}) {
+    EXPECT_EQ(fault(journal, "backup"), "");
+    EXPECT_EQ(fault(journal, "vacuum_into"), "");
+  }
+}
+
+TEST(Runbooks, every_shipped_release_ends_as_its_scenario_says) {
+  const Checked checked =
+      release({"--jobs", "2"}, {.directory = LOCKKEEPER_SOURCE_DIR, .deadline = std::chrono::minutes(5)});
+  EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+  EXPECT_GE(checked.record.at("runs").size(), 11U);
+  for (const json& run : checked.record.at("runs")) {
+    const std::string file = run.at("scenario_file");
+    const bool as_written =
+        file.find("as-written") != std::string::npos || file.find("reverse-diff") != std::string::npos;
+    EXPECT_EQ(run.at("release").at("decision"), as_written ? "no_go" : "go_with_risks") << file;
+    EXPECT_FALSE(run.at("release").at("checklist").empty()) << file;
+  }
+}
+
+}  // namespace
+}  // namespace lockkeeper::app::testing

@@ -1,0 +1,343 @@
+#include <algorithm>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/interrupt.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "record/names.h"
+#include "rehearsal/course.h"
+#include "rehearsal/release.h"
+
+/// Backups are made by the tools of a runbook, and proved by bringing them back.
+namespace lockkeeper::rehearsal {
+
+namespace {
+
+namespace fs = std::filesystem;
+using record::BackupForm;
+
+/// Of the roads of a directory form, that of one file says most: its largest.
+fs::path largest_file(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return path;
+  fs::path largest;
+  std::uintmax_t most = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
+    if (!entry.is_regular_file() || entry.file_size() < most) continue;
+    most = entry.file_size();
+    largest = entry.path();
+  }
+  return largest;
+}
+
+Result<std::string> sha256_of(const fs::path& path) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  const bool many = fs::is_directory(path, error);
+  if (many) {
+    for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+  } else {
+    files.push_back(path);
+  }
+  Sha256 sum;
+  std::vector<char> buffer(1U << 20);
+  for (const fs::path& file : files) {
+    if (many) sum.add(fs::relative(file, path).string());
+    std::ifstream in(file, std::ios::binary);
+    if (!in) return cannot("read", file);
+    while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0)
+      sum.add(std::string_view(buffer.data(), static_cast<std::size_t>(in.gcount())));
+  }
+  std::string hex;
+  for (const char byte : sum.digest()) hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return hex;
+}
+
+std::uint64_t bytes_of(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    const auto size = fs::file_size(path, error);
+    return error ? 0 : size;
+  }
+  const auto entries = list_tree(path, Hashing::none);
+  return entries ? total_size(*entries) : 0;
+}
+
+std::string suffix_of(BackupForm form) {
+  switch (form) {
+    case BackupForm::custom:
+      return ".dump";
+    case BackupForm::plain:
+      return ".sql";
+    case BackupForm::copy:
+    case BackupForm::online:
+    case BackupForm::vacuum_into:
+      return ".db";
+    default:
+      return "";
+  }
+}
+
+/// The bit in the middle of the file.
+Result<void> flip_bit(const fs::path& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  if (error || size == 0 || !file) return cannot("damage a copy of", path);
+  const auto middle = static_cast<std::streamoff>(size / 2);
+  file.seekg(middle);
+  const char byte = static_cast<char>(file.get() ^ 0x10);
+  file.seekp(middle);
+  file.put(byte);
+  return file.good() ? Result<void>() : cannot("damage a copy of", path);
+}
+
+Result<void> cut_in_half(const fs::path& path) {
+  std::error_code error;
+  fs::resize_file(path, fs::file_size(path, error) / 2, error);
+  return error ? cannot("cut a copy of", path, error.value()) : Result<void>();
+}
+
+std::string first_word(const record::ToolRun& run) {
+  return run.said.empty() ? run.status : run.said.front();
+}
+
+}  // namespace
+
+std::vector<scenario::ReleasePlan::Backup> ReleaseCourse::planned_backups() const {
+  std::vector<scenario::ReleasePlan::Backup> backups;
+  for (const BackupForm form : m_production->backup_forms()) {
+    auto& backup = backups.emplace_back();
+    backup.form = form;
+    backup.name = name_of(form);
+    if (form == BackupForm::directory) backup.jobs = 2;
+  }
+  return backups;
+}
+
+const scenario::ReleasePlan::Backup* ReleaseCourse::planned(const std::string& name) const {
+  for (const auto& backup : m_plan.backups) {
+    if (backup.name == name) return &backup;
+  }
+  return nullptr;
+}
+
+engine::BackupRequest ReleaseCourse::request_of(const scenario::ReleasePlan::Backup& plan) const {
+  engine::BackupRequest request;
+  request.form = plan.form;
+  request.path = m_backups / (plan.name + suffix_of(plan.form));
+  request.jobs = plan.jobs;
+  request.compress = plan.compress;
+  request.command = plan.command;
+  request.restore = plan.restore;
+  return request;
+}
+
+Result<void> ReleaseCourse::back_up_all() {
+  for (const auto& plan : m_plan.backups) {
+    const auto done = step("backup " + plan.name, [&](Step& step) -> Result<void> {
+      engine::BackupRequest request = request_of(plan);
+      auto& backup = m_release.backups.emplace_back();
+      backup.name = plan.name;
+      backup.form = plan.form;
+      backup.file = request.path.filename().string();
+      auto made = m_production->back_up(request);
+      if (!made) return failed(made);
+      backup.made = std::move(*made);
+      backup.bytes = bytes_of(request.path);
+      std::error_code error;
+      if (fs::exists(request.path, error)) {
+        auto sum = sha256_of(request.path);
+        if (!sum) return failed(sum);
+        backup.sha256 = std::move(*sum);
+      } else {
+        step.ok = false;
+        step.evidence.push_back("there is no file afterwards");
+      }
+      if (backup.made.failed) {
+        step.ok = false;
+        step.evidence.push_back(first_word(backup.made));
+      }
+      if (step.ok)
+        step.evidence.push_back(fmt::format("{}: {} in {}", backup.made.command, human_bytes(backup.bytes),
+                                            human(backup.made.duration)));
+      return fill_disk(backup, request, step);
+    });
+    if (!done) return done;
+  }
+  return {};
+}
+
+/// A disk that is full in the middle of a backup has to be told. Of a file that goes out in a buffer or two
+/// there is no middle: pg_dump passes over an error in its last buffer (seen with 15.18).
+Result<void> ReleaseCourse::fill_disk(record::Backup& backup, engine::BackupRequest request, Step& step) {
+  constexpr std::uint64_t k_least_bytes = 16 * 1024;
+  const std::uint64_t bytes = bytes_of(largest_file(request.path));
+  if (backup.made.failed || bytes < k_least_bytes) return {};
+  request.room = bytes / 2;
+  request.path += ".without-room";
+  auto short_of_room = m_production->back_up(request);
+  static_cast<void>(remove_tree(request.path));
+  if (!short_of_room) return failed(short_of_room);
+  backup.without_room = std::move(*short_of_room);
+  if (backup.without_room->failed) {
+    step.evidence.push_back("with a full disk it ends with " + backup.without_room->status);
+  } else {
+    step.ok = false;
+    step.evidence.insert(step.evidence.begin(), "with a full disk it ends well, and half of it is missing");
+  }
+  return {};
+}
+
+Result<void> ReleaseCourse::prove_all() {
+  auto elsewhere = m_ground.base();
+  if (!elsewhere) return failed(elsewhere);
+  m_elsewhere = std::move(*elsewhere);
+  for (record::Backup& backup : m_release.backups) {
+    if (backup.sha256.empty()) continue;
+    const auto& plan = *planned(backup.name);
+    const auto done = step("proof of " + backup.name, [&](Step& step) -> Result<void> {
+      if (const auto proved = prove(backup, plan, step); !proved) return proved;
+      return damage(backup, plan, step);
+    });
+    if (!done) return done;
+    auto request = request_of(plan);
+    request.path += ".under-writer";
+    const auto fault = m_elsewhere->fault_under_writer(request);
+    if (!fault) return failed(fault);
+    if (!*fault) continue;
+    Step writer;
+    writer.name = fmt::format("backup {} while somebody writes", backup.name);
+    writer.ok = (*fault)->empty();
+    writer.evidence.push_back(writer.ok ? "it holds what was committed and no more, or refuses"
+                                        : told(**fault));
+    note(std::move(writer));
+  }
+  m_elsewhere.reset();
+  return {};
+}
+
+/// Listed, brought back elsewhere, and everything in it compared.
+Result<void> ReleaseCourse::prove(record::Backup& backup, const scenario::ReleasePlan::Backup& plan,
+                                  Step& step) {
+  const auto request = request_of(plan);
+  auto contents = m_elsewhere->look_into(request, m_tables);
+  if (!contents) return failed(contents);
+  backup.listed = std::move(contents->run);
+  for (std::string& said : backup.listed->said) said = told(std::move(said));
+  backup.entries = contents->entries;
+  backup.unlisted = std::move(contents->unlisted);
+  engine::RestoreRequest restore;
+  restore.backup = request;
+  restore.fresh = true;
+  auto restored = m_elsewhere->bring_back(restore);
+  if (!restored) return failed(restored);
+  backup.restored = std::move(*restored);
+  for (std::string& said : backup.restored->said) said = told(std::move(said));
+  const auto state = read(*m_elsewhere);
+  if (state) {
+    backup.difference = engine::compare(m_before, *state);
+  } else {
+    if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
+    backup.restored->failed = true;
+    backup.restored->said.push_back(told(state.error().message));
+    auto another = m_ground.base();
+    if (!another) return failed(another);
+    m_elsewhere = std::move(*another);
+  }
+  if (backup.listed->failed) {
+    step.ok = false;
+    step.evidence.push_back(fmt::format("cannot be read: {}", first_word(*backup.listed)));
+  }
+  if (backup.restored->failed || backup.restored->errors > 0) {
+    step.ok = false;
+    step.evidence.push_back("restored elsewhere: " + first_word(*backup.restored));
+  }
+  if (!backup.difference.empty()) {
+    step.ok = false;
+    step.evidence.push_back(
+        fmt::format("what comes back differs: {}, {}",
+                    counted(static_cast<std::int64_t>(backup.difference.objects.size()), "object"),
+                    counted(static_cast<std::int64_t>(backup.difference.data.size()), "table content")));
+  } else if (!backup.restored->failed) {
+    step.evidence.push_back(fmt::format("restored elsewhere in {}: schema, rows and content are the same",
+                                        human(backup.restored->duration)));
+  }
+  if (!backup.listed->failed)
+    step.evidence.push_back(fmt::format("{}: {}", backup.listed->command, counted(backup.entries, "object")));
+  return {};
+}
+
+/// Would anybody notice? A copy is cut, another has one bit flipped. What tells it first is told.
+Result<void> ReleaseCourse::damage(record::Backup& backup, const scenario::ReleasePlan::Backup& plan,
+                                   Step& step) {
+  if (backup.bytes < 2 || !backup.restored || backup.restored->failed || !backup.difference.empty())
+    return {};
+  for (const bool cut : {true, false}) {
+    auto request = request_of(plan);
+    const fs::path sound = request.path;
+    request.path += ".damaged";
+    std::error_code error;
+    fs::copy(sound, request.path, fs::copy_options::recursive, error);
+    if (error) return cannot("copy", sound, error.value());
+    fs::permissions(request.path, fs::perms::others_read | fs::perms::group_read, fs::perm_options::add,
+                    error);
+    const fs::path hit = largest_file(request.path);
+    const auto damaged = cut ? cut_in_half(hit) : flip_bit(hit);
+    if (!damaged) return damaged;
+    record::Damage& known = backup.damages.emplace_back();
+    known.what = cut ? "cut to half its size" : "one bit flipped";
+    auto contents = m_elsewhere->look_into(request, m_tables);
+    if (!contents) return failed(contents);
+    if (contents->run.failed) {
+      known.noticed_by = contents->run.command;
+      known.said = told(first_word(contents->run));
+    } else {
+      engine::RestoreRequest restore;
+      restore.backup = request;
+      restore.fresh = true;
+      auto restored = m_elsewhere->bring_back(restore);
+      const auto state = restored ? read(*m_elsewhere) : failed(restored);
+      if (!state) {
+        if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
+        auto another = m_ground.base();
+        if (!another) return failed(another);
+        m_elsewhere = std::move(*another);
+      }
+      if (!state || restored->failed || restored->errors > 0) {
+        known.noticed_by = "the restore";
+        known.said = told(state ? first_word(*restored) : state.error().message);
+      } else if (!engine::compare(m_before, *state).empty()) {
+        known.noticed_by = "the comparison with what was backed up";
+      }
+    }
+    static_cast<void>(remove_tree(request.path));
+    step.evidence.push_back(known.noticed_by.empty()
+                                ? fmt::format("{}: only the checksum tells", known.what)
+                                : fmt::format("{}: noticed by {}", known.what, known.noticed_by));
+  }
+  return {};
+}
+
+/// For the backups, and for a second copy of what the trial rewrites.
+Result<void> ReleaseCourse::check_space() {
+  return step("disk space", [&](Step& step) -> Result<void> {
+    std::uint64_t backups = 0;
+    for (const auto& backup : m_release.backups) backups += backup.bytes;
+    step.evidence.push_back(fmt::format("database {}, backups {}, free where they go {}",
+                                        human_bytes(m_release.database_bytes), human_bytes(backups),
+                                        human_bytes(m_release.free_bytes)));
+    step.ok = m_release.free_bytes > backups + m_release.database_bytes;
+    return {};
+  });
+}
+
+}  // namespace lockkeeper::rehearsal

@@ -1,0 +1,367 @@
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/interrupt.h"
+#include "base/text.h"
+#include "rehearsal/course.h"
+#include "rehearsal/release.h"
+
+/// Every road back from the state after the release and its first writes, and what the release's own runner
+/// does when a migration fails in its middle.
+namespace lockkeeper::rehearsal {
+
+using engine::Instance;
+using engine::Observe;
+using engine::Stop;
+using record::Road;
+using record::RoadKind;
+using record::Side;
+
+namespace {
+
+constexpr std::size_t k_most_failures = 8;
+constexpr std::string_view k_not_cut = "not cut: ";
+
+RoadKind kind_of(const scenario::ReleasePlan::Way& way) {
+  if (way.backup.empty()) return RoadKind::downs;
+  if (way.open) return RoadKind::restore_open;
+  return way.over ? RoadKind::restore_over : RoadKind::restore_fresh;
+}
+
+/// An instance that cannot be read after a road is the road's doing.
+record::SqlError unreadable(std::string message) {
+  return {"", std::move(message), "", "", ""};
+}
+
+}  // namespace
+
+std::string title_of(const scenario::ReleasePlan::Way& way) {
+  switch (kind_of(way)) {
+    case RoadKind::downs:
+      return "the migrations' downs";
+    case RoadKind::restore_over:
+      return fmt::format("restore of {} over the migrated database", way.backup);
+    case RoadKind::restore_fresh:
+      return fmt::format("restore of {} into a new database", way.backup);
+    case RoadKind::restore_open:
+      break;
+  }
+  return fmt::format("restore of {} while the application has the file open", way.backup);
+}
+
+bool ReleaseCourse::is_named(const Way& way) const {
+  // Where the runbook names none, a backup is there to be brought back into a new database.
+  if (!m_plan.names_roads) return kind_of(way) == RoadKind::restore_fresh;
+  return std::any_of(m_plan.roads.begin(), m_plan.roads.end(), [&](const Way& named) {
+    return named.backup == way.backup && kind_of(named) == kind_of(way);
+  });
+}
+
+Result<void> ReleaseCourse::go_back() {
+  if (const auto tried = try_surgery(); !tried) return tried;
+  if (const auto driven = drive_downs(); !driven) return driven;
+  const bool file = m_history.dialect == sql::Dialect::sqlite;
+  for (const auto& plan : m_plan.backups) {
+    const auto& backups = m_release.backups;
+    const bool made = std::any_of(backups.begin(), backups.end(), [&](const record::Backup& backup) {
+      return backup.name == plan.name && !backup.sha256.empty();
+    });
+    if (!made) continue;
+    std::vector<Way> ways = {{plan.name, true, false, {}}, {plan.name, false, false, {}}};
+    if (file) ways.push_back({plan.name, true, true, {}});
+    for (const Way& way : ways) {
+      if (const auto driven = drive_restore(plan, way); !driven) return driven;
+    }
+  }
+  return {};
+}
+
+/// Ways back that keep the rows: each write that stops a down, and each way out, tried by itself.
+Result<void> ReleaseCourse::try_surgery() {
+  for (std::size_t at = m_trial.judged.size(); at-- > 0;) {
+    const auto& migration = m_history.migrations[m_trial.judged[at]];
+    auto& record = m_run.migrations[at];
+    if (migration.command || !migration.down_path || migration.dialect == sql::Dialect::sqlite) continue;
+    engine::LaterRollback request;
+    request.statement_timeout = m_options.statement_timeout;
+    request.wishes = wishes_of(record.forward_change, m_states[at], m_states[at + 1]);
+    const auto down = migration.down();
+    if (!down) return failed(down);
+    if (request.wishes.empty() || down->empty()) continue;
+    request.down = &*down;
+    const auto done = step("surgical rollback of " + migration.version, [&](Step& step) -> Result<void> {
+      auto instance = m_ground.at(m_trial.judged[at] + 1);
+      if (!instance) return failed(instance);
+      auto writes = (*instance)->roll_back_later(request);
+      if (!writes && (writes.error().kind == FailureKind::interrupted || interrupted()))
+        return failed(writes);
+      if (!writes || !*writes) {
+        step.evidence.push_back(writes ? "its down cannot run in a transaction of ours"
+                                       : writes.error().message);
+        return {};
+      }
+      record.writes = std::move(**writes);
+      for (const auto& write : record.writes) {
+        if (!write.stops_down) continue;
+        step.evidence.push_back(
+            fmt::format("{} with {} stops it: {}", write.table, write.what, write.stops_down->message));
+        for (const auto& rescue : write.rescues)
+          step.evidence.push_back(fmt::format(
+              "{}: {}", rescue.what, rescue.error ? "fails: " + rescue.error->message : "down runs"));
+        step.evidence.push_back("keep the rows, and stay at the new version: nothing is lost");
+      }
+      return {};
+    });
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<void> ReleaseCourse::drive_downs() {
+  const Way way;
+  const bool any = std::any_of(m_trial.judged.begin(), m_trial.judged.end(), [&](std::size_t index) {
+    return m_history.migrations[index].down_path.has_value();
+  });
+  if (!any && !is_named(way)) return {};
+  return step("road: " + title_of(way), [&](Step& step) -> Result<void> {
+    Road& road = m_release.roads.emplace_back();
+    road.kind = RoadKind::downs;
+    road.name = title_of(way);
+    road.named = is_named(way);
+    auto instance = m_ground.from(*m_used_image);
+    if (!instance) return failed(instance);
+    for (std::size_t at = m_trial.judged.size(); at-- > 0 && road.stopped_at.empty();) {
+      const std::size_t index = m_trial.judged[at];
+      const auto& migration = m_history.migrations[index];
+      if (!migration.down_path) {
+        road.stopped_at = migration.version;
+        road.error = record::SqlError{"", "it has no down", "", "", ""};
+        road.location = Location{migration.up_path, 1, 1};
+        break;
+      }
+      const auto outcome = run(**instance, index, Side::down, Observe::no);
+      if (!outcome) return failed(outcome);
+      road.duration += outcome->run.duration;
+      if (!outcome->run.error) continue;
+      road.stopped_at = migration.version;
+      road.error = outcome->run.error;
+      road.location = outcome->run.error_location;
+    }
+    if (const auto looked = look_at_end(road, **instance); !looked) return looked;
+    // The rows written since are kept, and what they made of their tables is no fault of the downs.
+    std::set<std::string> touched;
+    for (const auto& data : engine::compare(m_after, m_used).data) touched.insert(data.table);
+    std::erase_if(road.difference.data, [&](const auto& data) { return touched.contains(data.table); });
+    // Another order of columns is a finding of its own, which most people can live with.
+    if (only_column_order(road.difference)) road.difference = {};
+    step.ok = !road.error && road.difference.empty();
+    if (road.error)
+      step.evidence.push_back(fmt::format("down of {}: {}", road.stopped_at, road.error->message));
+    return {};
+  });
+}
+
+std::vector<record::LostRows> ReleaseCourse::lost_rows(const engine::State& now) const {
+  const auto rows_in = [](const engine::State& state, const std::string& table) -> std::int64_t {
+    for (const auto& one : state.tables) {
+      if (one.table == table) return one.rows;
+    }
+    return 0;
+  };
+  std::vector<record::LostRows> lost;
+  for (const auto& written : m_release.written) {
+    const std::int64_t missing = rows_in(m_used, written.table) - rows_in(now, written.table);
+    if (missing > 0) lost.push_back({written.table, written.rows, std::min(missing, written.rows)});
+  }
+  return lost;
+}
+
+Result<void> ReleaseCourse::look_at_end(Road& road, Instance& instance) {
+  const auto now = read(instance);
+  if (!now) {
+    if (now.error().kind == FailureKind::interrupted || interrupted()) return failed(now);
+    if (!road.error) road.error = unreadable(told(now.error().message));
+    return {};
+  }
+  road.difference = engine::compare(m_before, *now);
+  road.lost = lost_rows(*now);
+  return {};
+}
+
+Result<void> ReleaseCourse::drive_restore(const scenario::ReleasePlan::Backup& plan, const Way& way) {
+  return step("road: " + title_of(way), [&](Step& step) -> Result<void> {
+    Road& road = m_release.roads.emplace_back();
+    road.kind = kind_of(way);
+    road.name = title_of(way);
+    road.backup = way.backup;
+    road.named = is_named(way);
+    auto instance = m_ground.from(*m_used_image);
+    if (!instance) return failed(instance);
+    engine::RestoreRequest request;
+    request.backup = request_of(plan);
+    request.fresh = !way.over;
+    request.while_open = way.open;
+    const auto begun = Clock::now();
+    auto done = (*instance)->bring_back(request);
+    road.duration = std::chrono::duration_cast<record::Microseconds>(Clock::now() - begun);
+    if (!done) {
+      if (done.error().kind == FailureKind::interrupted || interrupted()) return failed(done);
+      road.error = unreadable(told(done.error().message));
+      step.ok = false;
+      step.evidence.push_back(road.error->message);
+      return {};
+    }
+    road.runs.push_back(std::move(*done));
+    for (std::string& said : road.runs.back().said) said = told(std::move(said));
+    if (const auto looked = look_at_end(road, **instance); !looked) return looked;
+    const auto& tool = road.runs.front();
+    step.ok = !road.error && !tool.failed && tool.errors == 0 && road.difference.empty();
+    step.evidence.push_back(fmt::format("{}: {} in {}", tool.command, tool.status, human(road.duration)));
+    for (const auto& said : tool.said) step.evidence.push_back(said);
+    const bool first_of_kind =
+        std::none_of(m_release.roads.begin(), m_release.roads.end(), [&](const Road& other) {
+          return &other != &road && other.kind == road.kind && !other.broken_by.empty();
+        });
+    const bool server = m_history.dialect != sql::Dialect::sqlite;
+    if (server && step.ok && first_of_kind) return break_off(road, request);
+    return {};
+  });
+}
+
+/// The connection is lost half-way; then the same road is taken once more from there.
+Result<void> ReleaseCourse::break_off(Road& road, const engine::RestoreRequest& request) {
+  auto instance = m_ground.from(*m_used_image);
+  if (!instance) return failed(instance);
+  for (const int part : {2, 4}) {
+    engine::RestoreRequest cut = request;
+    cut.cut_after = std::max<std::chrono::microseconds>(road.runs.front().duration / part,
+                                                        std::chrono::microseconds(1000));
+    const auto done = (*instance)->bring_back(cut);
+    if (!done) return failed(done);
+    if (done->status.starts_with(k_not_cut)) continue;
+    const bool told_so = done->failed || done->errors > 0;
+    const auto left = read(**instance);
+    if (!left) return failed(left);
+    // One whose work was all done has nothing to tell.
+    if (!told_so && engine::compare(m_before, *left).empty()) continue;
+    road.broken_by = "its connection was ended half-way";
+    road.noticed = told_so;
+    auto again = (*instance)->bring_back(request);
+    if (!again) return failed(again);
+    road.again = std::move(*again);
+    const auto state = read(**instance);
+    if (!state) return failed(state);
+    road.again_difference = engine::compare(m_before, *state);
+    return {};
+  }
+  return {};
+}
+
+/// Of a program as many places as a course stops it at; of SQL before some of its statements.
+Result<void> ReleaseCourse::fail_everywhere() {
+  struct Place {
+    std::size_t at;
+    Stop stop;
+    const record::StatementRecord* before;
+  };
+  std::vector<Place> places;
+  for (std::size_t at = 0; at < m_run.migrations.size(); ++at) {
+    const auto& forward = m_run.migrations[at].forward;
+    if (!forward) continue;
+    const auto& migration = m_history.migrations[m_trial.judged[at]];
+    const bool program = migration.command != nullptr;
+    if (program && m_history.dialect == sql::Dialect::sqlite) continue;
+    const bool inside = forward->shape == record::TransactionShape::one_transaction;
+    const std::size_t count = forward->statements.size();
+    const auto stops = program ? places_of(*forward, record::Depth::standard)
+                               : spread(inside ? count + 1 : count, k_most_failures);
+    for (const std::size_t before : stops) {
+      const Stop stop{record::StopKind::session_ended, before,
+                      forward->shape == record::TransactionShape::autocommit};
+      places.push_back({at, stop, before < count ? &forward->statements[before] : nullptr});
+    }
+  }
+  if (places.empty()) return {};
+  return step("failures", [&](Step& step) -> Result<void> {
+    for (const std::size_t chosen : spread(places.size(), k_most_failures)) {
+      const Place& place = places[chosen];
+      if (const auto tried = fail_at(place.at, place.stop, place.before); !tried) return tried;
+    }
+    for (const auto& failure : m_release.failures) {
+      const bool back = failure.answer.empty() ? failure.left.empty() : failure.after.empty();
+      if (!back || failure.answer_error) step.ok = false;
+    }
+    step.evidence.push_back(fmt::format(
+        "stopped at {}{}", counted(static_cast<std::int64_t>(m_release.failures.size()), "place"),
+        m_plan.on_failure ? ", answered by " + title_of(*m_plan.on_failure) : ", no answer is named"));
+    return {};
+  });
+}
+
+Result<void> ReleaseCourse::fail_at(std::size_t at, const Stop& stop, const record::StatementRecord* before) {
+  const std::size_t index = m_trial.judged[at];
+  const auto& migration = m_history.migrations[index];
+  auto instance = m_ground.at(index);
+  if (!instance) return failed(instance);
+  Result<engine::SideOutcome> outcome = failed(FailureKind::environment, "not run");
+  if (migration.command) {
+    auto tool = migration.command(migration, Side::up);
+    if (!tool) return failed(tool);
+    auto request = rehearsal::request_of(std::move(*tool), Side::up, migration.up_path, Observe::yes);
+    request.stop = stop;
+    request.must_connect = false;
+    outcome = (*instance)->run_tool(request);
+  } else {
+    outcome = run_side(**instance, migration, Side::up, m_options.statement_timeout, Observe::yes, stop);
+  }
+  if (!outcome) return failed(outcome);
+  if (!outcome->stopped_at) return {};
+  record::FailedRelease failure;
+  failure.migration = migration.version;
+  if (before != nullptr) {
+    failure.before = before->text;
+    failure.location = before->location;
+  }
+  failure.error = std::move(outcome->run.error);
+  const auto left = read(**instance);
+  if (!left) return failed(left);
+  failure.left = engine::compare(m_states[at], *left);
+  const bool all_in = !failure.left.empty() && engine::compare(m_states[at + 1], *left).empty();
+  if (all_in) failure.left = {};
+  if (const auto answered = answer(failure, **instance, all_in ? at + 1 : at); !answered) return answered;
+  m_release.failures.push_back(std::move(failure));
+  return {};
+}
+
+/// `applied`: judged migrations that are in.
+Result<void> ReleaseCourse::answer(record::FailedRelease& failure, Instance& instance, std::size_t applied) {
+  if (!m_plan.on_failure) return {};
+  const Way& way = *m_plan.on_failure;
+  failure.answer = title_of(way);
+  if (way.backup.empty()) {
+    for (std::size_t at = applied; at-- > 0 && !failure.answer_error;) {
+      const auto outcome = run(instance, m_trial.judged[at], Side::down, Observe::no);
+      if (!outcome) return failed(outcome);
+      failure.answer_error = outcome->run.error;
+    }
+  } else {
+    engine::RestoreRequest request;
+    request.backup = request_of(*planned(way.backup));
+    request.fresh = !way.over;
+    auto done = instance.bring_back(request);
+    if (!done && (done.error().kind == FailureKind::interrupted || interrupted())) return failed(done);
+    if (!done) {
+      failure.answer_error = unreadable(told(done.error().message));
+      return {};
+    }
+    failure.runs.push_back(std::move(*done));
+  }
+  const auto state = read(instance);
+  if (!state) return failed(state);
+  failure.after = engine::compare(m_before, *state);
+  return {};
+}
+
+}  // namespace lockkeeper::rehearsal
