@@ -157,6 +157,9 @@ void add_risks(const record::Run& run, const scenario::Scenario& scenario, Relea
                        finding.allowed ? " (allowed: " + finding.reason + ")" : ""));
   }
   for (const ReleaseStep& step : release.steps) {
+    if (!step.ok && step.name.ends_with("on a new server"))
+      risk(fmt::format("{}: {}: keep pg_dumpall --globals-only beside it", step.name,
+                       step.evidence.empty() ? "" : step.evidence.front()));
     if (step.ok || !step.name.ends_with("while somebody writes")) continue;
     risk(fmt::format("{}: {}: stop the application first", step.name,
                      step.evidence.empty() ? "" : step.evidence.front()));

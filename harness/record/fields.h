@@ -513,6 +513,7 @@ void fields(Archive& archive, Of<Archive, Road>& road) {
 template <typename Archive>
 void fields(Archive& archive, Of<Archive, FailedRelease>& failed_release) {
   archive("migration", failed_release.migration);
+  archive("how", failed_release.how);
   archive("before", failed_release.before);
   archive("location", failed_release.location);
   archive("error", failed_release.error);

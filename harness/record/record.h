@@ -570,7 +570,8 @@ struct Road {
 /// The release stopped in its middle, and what the runner then does by itself.
 struct FailedRelease {
   std::string migration;
-  std::string before;  ///< the statement; empty: the last COMMIT
+  StopKind how = StopKind::session_ended;
+  std::string before;  ///< the statement; empty: the last COMMIT, or the beginning of what met a locked file
   std::optional<Location> location;
   std::optional<SqlError> error;
   StateDifference left;  ///< what was there before the migration → what the stop left, where not all is in

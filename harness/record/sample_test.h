@@ -177,6 +177,7 @@ inline Release full_release() {
                     full_tool_run(),
                     full_difference()}};
   release.failures = {{"0002",
+                       StopKind::database_locked,
                        "ALTER TABLE x",
                        Location{"m/2", 1, 1},
                        full_error(),

@@ -102,6 +102,7 @@ Result<void> ReleaseCourse::drive() {
   if (const auto done = pre_checks(); !done) return done;
   if (const auto done = back_up_all(); !done) return done;
   if (const auto done = prove_all(); !done) return done;
+  if (const auto done = prove_on_new_server(); !done) return done;
   if (const auto done = check_space(); !done) return done;
   const auto applied = apply_all();
   if (!applied) return failed(applied);
@@ -208,6 +209,9 @@ Result<void> ReleaseCourse::try_on_copy(Step& step) {
     const auto outcome = run(**copy, index, Side::up, Observe::yes);
     if (!outcome) return failed(outcome);
     for (const auto& statement : outcome->run.statements) {
+      for (const auto& rewrite : statement.rewrites)
+        m_rewritten =
+            std::max(m_rewritten, static_cast<std::uint64_t>(std::max<std::int64_t>(rewrite.bytes, 0)));
       for (const auto& notice : statement.notices) {
         if (says_already_there(notice))
           refuse(step, fmt::format("is there already: {} (up of {})", notice.message,

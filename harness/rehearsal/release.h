@@ -46,6 +46,7 @@ class ReleaseCourse {
   Result<void> prove_all();
   Result<void> prove(record::Backup& backup, const scenario::ReleasePlan::Backup& plan, Step& step);
   Result<void> damage(record::Backup& backup, const scenario::ReleasePlan::Backup& plan, Step& step);
+  Result<void> prove_on_new_server();
   Result<void> check_space();
 
   Result<bool> apply_all();
@@ -89,6 +90,7 @@ class ReleaseCourse {
   Ground m_ground;
   Clock::time_point m_start = Clock::now();
   std::filesystem::path m_backups;    ///< the directory in which they lie
+  std::uint64_t m_rewritten = 0;      ///< bytes of the largest relation that the trial writes anew
   std::vector<std::string> m_tables;  ///< with rows of their own at the backup
   std::unique_ptr<engine::Instance> m_production;
   std::unique_ptr<engine::Instance> m_elsewhere;  ///< where backups are proved

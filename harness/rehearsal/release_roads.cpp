@@ -272,14 +272,16 @@ Result<void> ReleaseCourse::fail_everywhere() {
     if (!forward) continue;
     const auto& migration = m_history.migrations[m_trial.judged[at]];
     const bool program = migration.command != nullptr;
-    if (program && m_history.dialect == sql::Dialect::sqlite) continue;
+    const bool file = m_history.dialect == sql::Dialect::sqlite;
     const bool inside = forward->shape == record::TransactionShape::one_transaction;
+    const bool alone = forward->shape == record::TransactionShape::autocommit;
     const std::size_t count = forward->statements.size();
+    if (file) places.push_back({at, {record::StopKind::database_locked, 0, alone}, nullptr});
+    if (program && file) continue;
     const auto stops = program ? places_of(*forward, record::Depth::standard)
                                : spread(inside ? count + 1 : count, k_most_failures);
     for (const std::size_t before : stops) {
-      const Stop stop{record::StopKind::session_ended, before,
-                      forward->shape == record::TransactionShape::autocommit};
+      const Stop stop{record::StopKind::session_ended, before, alone};
       places.push_back({at, stop, before < count ? &forward->statements[before] : nullptr});
     }
   }
@@ -310,7 +312,8 @@ Result<void> ReleaseCourse::fail_at(std::size_t at, const Stop& stop, const reco
     auto tool = migration.command(migration, Side::up);
     if (!tool) return failed(tool);
     auto request = rehearsal::request_of(std::move(*tool), Side::up, migration.up_path, Observe::yes);
-    request.stop = stop;
+    request.while_locked = stop.how == record::StopKind::database_locked;
+    if (!request.while_locked) request.stop = stop;
     request.must_connect = false;
     outcome = (*instance)->run_tool(request);
   } else {
@@ -320,6 +323,7 @@ Result<void> ReleaseCourse::fail_at(std::size_t at, const Stop& stop, const reco
   if (!outcome->stopped_at) return {};
   record::FailedRelease failure;
   failure.migration = migration.version;
+  failure.how = stop.how;
   if (before != nullptr) {
     failure.before = before->text;
     failure.location = before->location;

@@ -139,13 +139,14 @@ std::string failures_of(const Release& release) {
     return difference.empty() ? std::string("the state before") : extent_of(difference);
   };
   for (const auto& failure : release.failures)
-    text +=
-        fmt::format("| {} | {} | {} | {} | {} |\n", cell(failure.migration),
-                    failure.before.empty() ? "the last COMMIT" : markdown_code(abridged(failure.before, 60)),
-                    state(failure.left), failure.answer.empty() ? "none" : cell(failure.answer),
-                    failure.answer_error     ? cell("fails: " + failure.answer_error->message)
-                    : failure.answer.empty() ? state(failure.left)
-                                             : state(failure.after));
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", cell(failure.migration),
+                        failure.how == record::StopKind::database_locked ? "it begins: somebody writes"
+                        : failure.before.empty()                         ? "the last COMMIT"
+                                                 : markdown_code(abridged(failure.before, 60)),
+                        state(failure.left), failure.answer.empty() ? "none" : cell(failure.answer),
+                        failure.answer_error     ? cell("fails: " + failure.answer_error->message)
+                        : failure.answer.empty() ? state(failure.left)
+                                                 : state(failure.after));
   return text;
 }
 
