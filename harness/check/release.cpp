@@ -189,7 +189,8 @@ const record::Backup* unproved(const record::Release& release, const std::string
     const auto told = [](const std::optional<record::ToolRun>& run) {
       return run && (run->failed || run->errors > 0);
     };
-    const bool unsound = backup.made.failed || told(backup.listed) || told(backup.restored);
+    const bool unsound =
+        backup.made.failed || backup.bytes == 0 || told(backup.listed) || told(backup.restored);
     if (backup.name == name && unsound) return &backup;
   }
   return nullptr;

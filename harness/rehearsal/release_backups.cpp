@@ -145,12 +145,12 @@ Result<void> ReleaseCourse::back_up_all() {
   for (const auto& plan : m_plan.backups) {
     const auto done = step("backup " + plan.name, [&](Step& step) -> Result<void> {
       engine::BackupRequest request = request_of(plan);
+      auto made = m_production->back_up(request);
+      if (!made) return failed(made);
       auto& backup = m_release.backups.emplace_back();
       backup.name = plan.name;
       backup.form = plan.form;
       backup.file = request.path.filename().string();
-      auto made = m_production->back_up(request);
-      if (!made) return failed(made);
       backup.made = std::move(*made);
       backup.bytes = bytes_of(request.path);
       std::error_code error;

@@ -27,6 +27,22 @@ std::string summary_of(const record::StateDifference& difference) {
   return object_summary(difference.objects, Later::after_down);
 }
 
+/// pg_dump's manual: what hangs on the database itself comes with --create alone.
+bool loses_settings(const record::StateDifference& difference) {
+  return std::any_of(difference.objects.begin(), difference.objects.end(), [](const auto& object) {
+    return object.kind == "setting" && object.change == record::Change::lost;
+  });
+}
+
+/// What its proof has said already.
+bool is_known(const record::Release& release, const record::Road& road) {
+  if (unproved(release, road.backup) != nullptr) return true;
+  return road.kind == record::RoadKind::restore_fresh &&
+         std::any_of(release.backups.begin(), release.backups.end(), [&](const auto& backup) {
+           return backup.name == road.backup && !backup.difference.empty();
+         });
+}
+
 void find_restore_differs(const record::Run& run, const scenario::Scenario& scenario,
                           std::vector<record::Finding>& findings) {
   if (!run.release) return;
@@ -34,6 +50,10 @@ void find_restore_differs(const record::Run& run, const scenario::Scenario& scen
     record::Finding finding = finding_of(k_restore_differs, std::move(message));
     finding.location = std::move(location);
     add_difference(difference, finding);
+    if (loses_settings(difference))
+      finding.evidence.emplace_back(
+          "settings of the database are in a dump that is made with --create, and come back "
+          "with pg_restore --create");
     findings.push_back(std::move(finding));
     return &findings.back();
   };
@@ -47,6 +67,7 @@ void find_restore_differs(const record::Run& run, const scenario::Scenario& scen
            backup.difference, place_of(scenario, backup.name));
   }
   for (const record::Road& road : run.release->roads) {
+    if (is_known(*run.release, road)) continue;
     if (!road.named || road.error || std::any_of(road.runs.begin(), road.runs.end(), told)) continue;
     if (!road.difference.empty()) {
       auto* finding = report(fmt::format("the way back '{}' does not end where the backup was made: {}",

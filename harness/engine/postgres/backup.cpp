@@ -75,7 +75,9 @@ Result<ToolRun> run_client(const BackupPlace& place, std::vector<std::string> ar
     run.failed = false;
   if (errors.empty() && run.failed) errors.push_back(trimmed(finished->errors));
   if (errors.size() > k_most_said) errors.resize(k_most_said);
-  for (std::string& error : errors) run.said.push_back(abridged(error, 400));
+  for (std::string& error : errors) {
+    if (!error.empty()) run.said.push_back(abridged(error, 400));
+  }
   if (output != nullptr) *output = std::move(finished->output);
   return run;
 }
@@ -272,7 +274,13 @@ Result<ToolRun> back_up(const BackupPlace& place, const BackupRequest& request) 
   argv.push_back("--dbname=" + database_argument(place.connection));
   words.push_back(database);
   std::erase(words, "-w");
-  return run_client(place, std::move(argv), as_typed(words), request.room);
+  auto run = run_client(place, std::move(argv), as_typed(words), request.room);
+  // That is no fault of the backup's, but of this machine's.
+  if (run && !run->said.empty() && run->said.front().find("server version mismatch") != std::string::npos)
+    return failed(FailureKind::environment,
+                  fmt::format("pg_dump cannot back this server up: {}", run->said.front()),
+                  "install the client tools of the server's version (Debian: postgresql-client-<version>)");
+  return run;
 }
 
 Result<BackupContents> look_into(const BackupPlace& place, const BackupRequest& request,
