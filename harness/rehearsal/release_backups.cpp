@@ -263,10 +263,10 @@ Result<void> ReleaseCourse::prove(record::Backup& backup, const scenario::Releas
   }
   if (!backup.difference.empty()) {
     step.ok = false;
-    step.evidence.push_back(
-        fmt::format("what comes back differs: {}, {}",
-                    counted(static_cast<std::int64_t>(backup.difference.objects.size()), "object"),
-                    counted(static_cast<std::int64_t>(backup.difference.data.size()), "table content")));
+    step.evidence.push_back(fmt::format(
+        "what comes back differs in {}",
+        counted(static_cast<std::int64_t>(backup.difference.objects.size() + backup.difference.data.size()),
+                "place")));
   } else if (!backup.restored->failed) {
     step.evidence.push_back(fmt::format("restored elsewhere in {}: schema, rows and content are the same",
                                         human(backup.restored->duration)));

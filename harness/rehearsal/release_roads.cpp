@@ -22,6 +22,7 @@ using record::Side;
 namespace {
 
 constexpr std::size_t k_most_failures = 8;
+constexpr std::ptrdiff_t k_most_answers = 4;
 constexpr std::string_view k_not_cut = "not cut: ";
 
 RoadKind kind_of(const scenario::ReleasePlan::Way& way) {
@@ -342,6 +343,11 @@ Result<void> ReleaseCourse::fail_at(std::size_t at, const Stop& stop, const reco
 /// `applied`: judged migrations that are in.
 Result<void> ReleaseCourse::answer(record::FailedRelease& failure, Instance& instance, std::size_t applied) {
   if (!m_plan.on_failure) return {};
+  // Each costs as much as a restore: the first of a migration, and what leaves something, tell the most.
+  const auto answered = std::count_if(m_release.failures.begin(), m_release.failures.end(),
+                                      [](const auto& other) { return !other.answer.empty(); });
+  const bool known = !m_release.failures.empty() && m_release.failures.back().migration == failure.migration;
+  if (answered >= k_most_answers || (known && failure.left.empty())) return {};
   const Way& way = *m_plan.on_failure;
   failure.answer = title_of(way);
   if (way.backup.empty()) {
