@@ -49,6 +49,16 @@ constexpr Command k_commands[] = {
      "  lockkeeper baseline run.json > lockkeeper-baseline.yaml\n"
      "  lockkeeper check db/migrations --baseline lockkeeper-baseline.yaml\n",
      baseline_command},
+    {"preflight", "URL [SCENARIO|MIGRATIONS_DIR]",
+     "look at staging or production before a release, read-only: what is in, drift, what is in the way",
+     "  lockkeeper preflight postgresql://inspector@db.example/shop db/migrations\n"
+     "  lockkeeper preflight postgresql://inspector@db.example/shop --save before.json --production "
+     "rows.yaml\n"
+     "  lockkeeper preflight --print                      the statements, and no connection\n",
+     preflight_command},
+    {"postflight", "URL", "look again after a release: use of indexes, what is invalid, blocked or slow now",
+     "  lockkeeper postflight postgresql://inspector@db.example/shop --before before.json\n",
+     postflight_command},
     {"rules", "[ID]...", "list the rules, or explain some of them",
      "  lockkeeper rules\n"
      "  lockkeeper rules schema-not-restored\n",
@@ -68,7 +78,7 @@ void print_usage(std::FILE* out) {
       out,
       "lockkeeper lets a database migration through only when it has been seen to go forward and come back.\n"
       "\nusage: lockkeeper COMMAND [OPTIONS]\n\n");
-  for (const Command& command : k_commands) fmt::print(out, "  {:<9} {}\n", command.name, command.summary);
+  for (const Command& command : k_commands) fmt::print(out, "  {:<10} {}\n", command.name, command.summary);
   fmt::print(out,
              "\nlockkeeper COMMAND --help shows its options and examples.\n"
              "exit codes: 0 may merge · 1 findings · 2 usage, scenario or history error · 3 the environment "

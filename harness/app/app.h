@@ -42,6 +42,8 @@ Result<ExitCode> release_command(const std::vector<std::string>& arguments);
 Result<ExitCode> history_command(const std::vector<std::string>& arguments);
 Result<ExitCode> report_command(const std::vector<std::string>& arguments);
 Result<ExitCode> baseline_command(const std::vector<std::string>& arguments);
+Result<ExitCode> preflight_command(const std::vector<std::string>& arguments);
+Result<ExitCode> postflight_command(const std::vector<std::string>& arguments);
 Result<ExitCode> rules_command(const std::vector<std::string>& arguments);
 Result<ExitCode> cache_command(const std::vector<std::string>& arguments);
 Result<ExitCode> doctor_command(const std::vector<std::string>& arguments);

@@ -133,16 +133,25 @@ struct CatalogLayout {
   std::array<std::size_t, k_facts> facts{};  ///< the column by fact; 0 where the piece has none
 };
 
+/// Whether, beside the schema, it is read where sequences stand and which tables are empty: this takes rights
+/// to them, and a look at each under a lock.
+enum class CatalogScope { with_positions, schema_alone };
+
 /// The statements that read the catalog of a server of a major version.
 class CatalogQuery {
  public:
-  explicit CatalogQuery(int major);
+  explicit CatalogQuery(int major, CatalogScope scope = CatalogScope::with_positions);
 
-  /// The usual pieces. Its parameter is an OID: of tables up to it "empty" is not asked, which is a look into
-  /// the file system each.
+  /// The usual pieces. Its parameter (none for the schema alone) is an OID: of tables up to it "empty" is not
+  /// asked, which is a look into the file system each.
   const std::string& sql() const { return m_sql; }
   /// A rare piece, or the rare values of a usual one.
   std::string more_sql(std::size_t piece) const;
+  std::size_t pieces() const { return m_pieces.size(); }
+  /// Does the piece have a more_sql()?
+  bool has_more(std::size_t piece) const {
+    return !m_pieces[piece].rare.empty() || !m_more_layouts[piece].attributes.empty();
+  }
   const CatalogPiece& piece(std::size_t index) const { return m_pieces[index]; }
   const CatalogLayout& layout(std::size_t index) const { return m_layouts[index]; }
   const CatalogLayout& more_layout(std::size_t index) const { return m_more_layouts[index]; }

@@ -46,7 +46,7 @@ void mark_rare_values(CatalogPiece& piece) {
       {name_of(Fact::more), fmt::format("CASE WHEN {} THEN 't' END", join(conditions, " OR "))});
 }
 
-std::vector<CatalogPiece> pieces_for(int major) {
+std::vector<CatalogPiece> pieces_for(int major, CatalogScope scope) {
   std::vector<CatalogPiece> all;
   for (auto part : {relation_pieces, type_pieces, routine_pieces, database_pieces, cluster_pieces,
                     system_pieces, remark_pieces}) {
@@ -57,6 +57,11 @@ std::vector<CatalogPiece> pieces_for(int major) {
   for (auto& piece : all) {
     keep_for(piece.attributes, major);
     keep_for(piece.facts, major);
+    if (scope == CatalogScope::schema_alone) {
+      std::erase_if(piece.facts, [](const CatalogValue& fact) {
+        return fact.name == name_of(Fact::last) || fact.name == name_of(Fact::empty);
+      });
+    }
     mark_rare_values(piece);
   }
   return all;
@@ -192,7 +197,7 @@ std::string any_in(std::string_view catalog) {
   return fmt::format("FROM {} e WHERE e.oid >= 16384", catalog);
 }
 
-CatalogQuery::CatalogQuery(int major) : m_pieces(pieces_for(major)) {
+CatalogQuery::CatalogQuery(int major, CatalogScope scope) : m_pieces(pieces_for(major, scope)) {
   std::size_t width = 1;
   for (const CatalogPiece& piece : m_pieces) {
     m_layouts.push_back(layout_of(piece));
