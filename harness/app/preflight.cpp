@@ -109,8 +109,9 @@ Result<Applied> applied_there(const Folder& folder, const Inspected& seen) {
     const bool is_its_book = std::ranges::any_of(
         tables, [&](const std::string& table) { return unseen.what.starts_with(table + " of "); });
     if (is_its_book || unseen.what == "tables of migration tools") {
-      return failed(FailureKind::environment, fmt::format("cannot read {}: {}", unseen.what, unseen.reason),
-                    fmt::format("GRANT SELECT ON {} to this role", join(tables, ", ")));
+      return failed(FailureKind::environment,
+                    fmt::format("cannot tell which migrations are in: {}: {}", unseen.what, unseen.reason),
+                    "let the role read it, or leave the folder out");
     }
   }
   // The tool has never run there.
