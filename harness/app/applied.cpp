@@ -29,6 +29,12 @@ std::string book_key(const std::string& version) {
   return first == std::string::npos ? "0" : digits.substr(first);
 }
 
+/// Of Liquibase's file::id::author, without the file: how that is written depends on where it was started.
+std::string change_set(const std::string& version) {
+  const std::size_t file_end = version.find("::");
+  return file_end == std::string::npos ? "" : version.substr(file_end);
+}
+
 std::string hexadecimal(const std::string& bytes) {
   constexpr const char* k_digits = "0123456789abcdef";
   std::string text;
@@ -50,6 +56,7 @@ std::set<std::string> keys_of(const history::Migration& migration, const std::st
   if (tool == "drizzle") {
     if (const auto text = read_file(path)) keys.insert(hexadecimal(Sha256().add(*text).digest()));
   }
+  keys.insert(change_set(migration.version));
   keys.erase("");
   return keys;
 }
@@ -118,7 +125,8 @@ Applied applied_of(const history::History& history, const ToolBook& book) {
   std::set<std::size_t> in;
   for (const BookEntry& entry : last_words(book, django_app(history))) {
     if (entry.state == State::out) continue;
-    const auto place = places.find(book_key(entry.version));
+    auto place = places.find(book_key(entry.version));
+    if (place == places.end()) place = places.find(change_set(entry.version));
     if (place == places.end()) {
       applied.unknown.push_back(entry.version);
       continue;
