@@ -11,7 +11,7 @@ namespace lockkeeper::app {
 
 /// Which migrations of a folder a database has, by the table of the tool that runs them there.
 struct Applied {
-  std::string tool;
+  std::string tool;                  ///< empty: nobody notes it
   std::string table;                 ///< empty: the tool has none there yet
   std::vector<std::size_t> in;       ///< indexes into the history, ascending
   std::vector<std::size_t> pending;  ///< the same

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "engine/postgres/private_server.h"
+#include "history/load.h"
 
 namespace lockkeeper::app {
 
@@ -33,7 +34,7 @@ po::options_description preflight_options() {
   add_server_options(disposable);
   add_store_options(disposable);
   po::options_description all;
-  all.add(inspection_options()).add(files).add(history_options()).add(disposable);
+  all.add(inspection_options()).add(files).add(history_options()).add(selection_options()).add(disposable);
   return all;
 }
 
@@ -95,15 +96,26 @@ std::vector<std::string> notes_on(const Inspected& seen, const scenario::Scenari
   return notes;
 }
 
-/// Which of the folder's migrations are in; a failure where that cannot be known.
-Result<Applied> applied_there(const Folder& folder, const Inspected& seen) {
-  if (const auto* book = book_of(folder.history, seen.books)) return applied_of(folder.history, *book);
-  if (!folder.history.bookkeeping) {
+/// Where nobody notes what is in, that which is not on trial.
+Result<Applied> before_trial(Folder& folder) {
+  if (folder.scenario.selection.empty()) {
     return failed(FailureKind::usage,
                   fmt::format("'{}' is of no tool that notes what it has run, so what is in is not known",
                               folder.history.directory),
-                  "name the tool with --format");
+                  "name the tool with --format, or the first migration that is not in with --since");
   }
+  const auto trial = history::select(folder.history, folder.scenario.selection);
+  if (!trial) return failed(trial);
+  Applied applied;
+  for (std::size_t index = 0; index < folder.history.migrations.size(); ++index)
+    (index < trial->first ? applied.in : applied.pending).push_back(index);
+  return applied;
+}
+
+/// Which of the folder's migrations are in; a failure where that cannot be known.
+Result<Applied> applied_there(Folder& folder, const Inspected& seen) {
+  if (const auto* book = book_of(folder.history, seen.books)) return applied_of(folder.history, *book);
+  if (!folder.history.bookkeeping) return before_trial(folder);
   const auto& tables = folder.history.bookkeeping->tables;
   for (const auto& unseen : seen.unseen) {
     const bool is_its_book = std::ranges::any_of(
@@ -118,9 +130,8 @@ Result<Applied> applied_there(const Folder& folder, const Inspected& seen) {
   return applied_of(folder.history, {folder.history.format, "", {}});
 }
 
-Result<void> compare_with_folder(Preflight& preflight, const Folder& folder,
-                                 std::optional<engine::State> schema, const Parsed& parsed,
-                                 const ServerOptions& servers) {
+Result<void> compare_with_folder(Preflight& preflight, Folder& folder, std::optional<engine::State> schema,
+                                 const Parsed& parsed, const ServerOptions& servers) {
   preflight.notes = notes_on(preflight.seen, folder.scenario);
   auto applied = applied_there(folder, preflight.seen);
   if (!applied) return failed(applied);
@@ -151,7 +162,7 @@ ExitCode preflight_ending(const Preflight& preflight) {
   return stands_in_the_way(preflight) ? ExitCode::findings : ExitCode::pass;
 }
 
-Result<Preflight> fly(const engine::postgres::InspectionOptions& options, const std::optional<Folder>& folder,
+Result<Preflight> fly(const engine::postgres::InspectionOptions& options, std::optional<Folder>& folder,
                       const Parsed& parsed, const ServerOptions& servers) {
   Preflight preflight;
   std::optional<engine::State> schema;
@@ -199,7 +210,7 @@ Result<ExitCode> preflight_command(const std::vector<std::string>& arguments) {
                      parsed->positional.size() == 1 ? WithSchema::no : WithSchema::yes);
     return ExitCode::pass;
   }
-  const auto folder = folder_of(*parsed);
+  auto folder = folder_of(*parsed);
   if (!folder) return failed(folder);
   const auto preflight = fly(*options, *folder, *parsed, *servers);
   if (!preflight) return failed(preflight);

@@ -132,6 +132,30 @@ TEST_F(PreflightTest, a_table_of_the_tool_that_may_not_be_read_leaves_the_questi
   EXPECT_THAT(outcome.errors, HasSubstr("error: cannot tell which migrations are in: "));
 }
 
+TEST_F(PreflightTest, where_nobody_notes_what_is_in_it_is_what_is_not_on_trial) {
+  run("DROP TABLE schema_migrations");
+  const Outcome unknown = lockkeeper({"preflight", url(), "m", "--format", "plain"});
+  EXPECT_EQ(unknown.exit_code, 2) << unknown.said();
+  EXPECT_THAT(unknown.errors,
+              HasSubstr("so what is in is not known\nhint: name the tool with --format, or the first "
+                        "migration that is not in with --since"));
+  const Outcome before =
+      lockkeeper({"preflight", url(), "m", "--format", "plain", "--since", "3", "--output", "json"});
+  EXPECT_EQ(before.exit_code, 0) << before.said();
+  const auto said = nlohmann::json::parse(before.output);
+  EXPECT_EQ(said.at("migrations").at("in"), 2);
+  EXPECT_EQ(said.at("migrations").at("pending"), nlohmann::json({"3"}));
+  EXPECT_EQ(said.at("drift").at("differences"), nlohmann::json::array());
+}
+
+TEST_F(PreflightTest, where_the_tool_has_never_run_all_is_pending_and_what_is_there_is_new) {
+  run("DROP TABLE schema_migrations");
+  const Outcome outcome = lockkeeper({"preflight", url(), "m"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.said();
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("of the folder: 0 in, 3 pending: 1, 2, 3\n"),
+                                    HasSubstr("    │ new table public.users ")));
+}
+
 TEST_F(PreflightTest, wrong_credentials_are_a_usage_error_and_no_password_is_shown) {
   add_role_with_password("keeper", "opensesame");
   run("GRANT SELECT ON schema_migrations TO keeper");

@@ -97,9 +97,10 @@ std::vector<std::string> book_lines(const ToolBook& book) {
 std::vector<std::string> applied_lines(const Preflight& preflight) {
   if (!preflight.applied) return {};
   const Applied& applied = *preflight.applied;
-  std::vector<std::string> lines = {fmt::format("  of the folder: {} in, {} pending{}{}", applied.in.size(),
-                                                applied.pending.size(), applied.pending.empty() ? "" : ": ",
-                                                some_of(preflight.pending))};
+  const char* const by_whom = applied.tool.empty() ? " (nobody notes it: those before the trial)" : "";
+  std::vector<std::string> lines = {
+      fmt::format("  of the folder: {} in{}, {} pending{}{}", applied.in.size(), by_whom,
+                  applied.pending.size(), applied.pending.empty() ? "" : ": ", some_of(preflight.pending))};
   if (!applied.unknown.empty()) {
     lines.push_back(fmt::format("✘ in there, and unknown to the folder: {}", some_of(applied.unknown)));
     lines.emplace_back("    instead: bring the folder up to date, or find out who ran them");
