@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -75,6 +76,18 @@ history::History only_applied(const history::History& history, const Applied& ap
 }
 
 }  // namespace
+
+std::vector<std::string> difference_lines(const std::vector<record::ObjectDifference>& objects) {
+  std::map<std::string, std::vector<record::ObjectDifference>> relations;
+  for (const auto& object : objects)
+    relations[object.parent.empty() ? object.identity : object.parent].push_back(object);
+  std::vector<std::string> lines;
+  for (const auto& [relation, differences] : relations) {
+    for (auto& line : check::object_lines(differences, check::Later::after_up))
+      lines.push_back(std::move(line));
+  }
+  return lines;
+}
 
 Result<Drift> find_drift(engine::State there, const scenario::Scenario& scenario,
                          const history::History& history, const Applied& applied, int major,

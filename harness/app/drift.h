@@ -18,6 +18,10 @@ struct Drift {
   std::string built_on;  ///< "postgres 15.20"
 };
 
+/// The differences as lines, relation by relation: what describes them looks for each among all that it is
+/// given.
+std::vector<std::string> difference_lines(const std::vector<record::ObjectDifference>& objects);
+
 /// Applies what is in to a disposable database and compares schemas. Owners, privileges, roles, settings and
 /// replication are left out: they are the site's own.
 Result<Drift> find_drift(engine::State there, const scenario::Scenario& scenario,

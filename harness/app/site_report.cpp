@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "check/describe.h"
 
 namespace lockkeeper::app {
 
@@ -120,8 +119,8 @@ std::string preflight_json(const Preflight& preflight) {
   }
   if (preflight.drift) {
     json["drift"] = {{"built_on", preflight.drift->built_on},
-                     {"differences", check::object_lines(preflight.drift->objects, check::Later::after_up)},
-                     {"also", check::object_lines(preflight.drift->asides, check::Later::after_up)}};
+                     {"differences", difference_lines(preflight.drift->objects)},
+                     {"also", difference_lines(preflight.drift->asides)}};
   }
   if (preflight.not_compared) json["not_compared"] = preflight.not_compared->message;
   json["stands_in_the_way"] = stands_in_the_way(preflight);

@@ -4,7 +4,6 @@
 
 #include "app/site_report.h"
 #include "base/text.h"
-#include "check/describe.h"
 #include "report/escape.h"
 
 namespace lockkeeper::app {
@@ -122,7 +121,7 @@ std::vector<std::string> drift_lines(const Preflight& preflight) {
         fmt::format("✘ the schema is not {}: lost is what they make and is not there, new what they "
                     "do not make",
                     made));
-    auto differences = check::object_lines(drift.objects, check::Later::after_up);
+    auto differences = difference_lines(drift.objects);
     const std::size_t all = differences.size();
     differences.resize(std::min(all, k_drift_shown));
     append(lines, differences, "    │ ");
@@ -130,7 +129,7 @@ std::vector<std::string> drift_lines(const Preflight& preflight) {
       lines.push_back(fmt::format("    │ and {} more: --output json has all", all - k_drift_shown));
     lines.emplace_back("    instead: write what was changed by hand into a migration, or undo it");
   }
-  append(lines, check::object_lines(drift.asides, check::Later::after_up), "    also: ");
+  append(lines, difference_lines(drift.asides), "    also: ");
   return lines;
 }
 
