@@ -89,7 +89,7 @@ std::vector<std::string> difference_lines(const std::vector<record::ObjectDiffer
   return lines;
 }
 
-Result<Drift> find_drift(engine::State there, const scenario::Scenario& scenario,
+Result<Drift> find_drift(const engine::State& there, const scenario::Scenario& scenario,
                          const history::History& history, const Applied& applied, int major,
                          const Parsed& parsed, const ServerOptions& servers) {
   const auto store = open_store(parsed);

@@ -24,7 +24,7 @@ std::vector<std::string> difference_lines(const std::vector<record::ObjectDiffer
 
 /// Applies what is in to a disposable database and compares schemas. Owners, privileges, roles, settings and
 /// replication are left out: they are the site's own.
-Result<Drift> find_drift(engine::State there, const scenario::Scenario& scenario,
+Result<Drift> find_drift(const engine::State& there, const scenario::Scenario& scenario,
                          const history::History& history, const Applied& applied, int major,
                          const Parsed& parsed, const ServerOptions& servers);
 

@@ -130,8 +130,9 @@ Result<Applied> applied_there(Folder& folder, const Inspected& seen) {
   return applied_of(folder.history, {folder.history.format, "", {}});
 }
 
-Result<void> compare_with_folder(Preflight& preflight, Folder& folder, std::optional<engine::State> schema,
-                                 const Parsed& parsed, const ServerOptions& servers) {
+Result<void> compare_with_folder(Preflight& preflight, Folder& folder,
+                                 const std::optional<engine::State>& schema, const Parsed& parsed,
+                                 const ServerOptions& servers) {
   preflight.notes = notes_on(preflight.seen, folder.scenario);
   auto applied = applied_there(folder, preflight.seen);
   if (!applied) return failed(applied);
@@ -140,7 +141,7 @@ Result<void> compare_with_folder(Preflight& preflight, Folder& folder, std::opti
   preflight.applied = std::move(*applied);
   if (!schema)
     return failed(FailureKind::environment, "the schema could not be read", "see what was not seen");
-  auto drift = find_drift(std::move(*schema), folder.scenario, folder.history, *preflight.applied,
+  auto drift = find_drift(*schema, folder.scenario, folder.history, *preflight.applied,
                           preflight.seen.server.major, parsed, servers);
   if (!drift) return failed(drift);
   preflight.drift = std::move(*drift);
@@ -149,7 +150,8 @@ Result<void> compare_with_folder(Preflight& preflight, Folder& folder, std::opti
 
 Result<void> write_files(const Preflight& preflight, const Parsed& parsed) {
   if (parsed.has("save")) {
-    if (const auto done = write_file(parsed.text("save"), preflight_json(preflight)); !done) return done;
+    if (const auto done = write_file(parsed.text("save"), preflight_json(preflight)); !done)
+      return failed(done);
   }
   if (!parsed.has("production")) return {};
   return write_file(parsed.text("production"), production_yaml(preflight.seen));
@@ -180,7 +182,7 @@ Result<Preflight> fly(const engine::postgres::InspectionOptions& options, std::o
     // The transaction ends here: a snapshot that is held keeps vacuum from its work.
   }
   if (!folder) return preflight;
-  const auto compared = compare_with_folder(preflight, *folder, std::move(schema), parsed, servers);
+  const auto compared = compare_with_folder(preflight, *folder, schema, parsed, servers);
   if (!compared) preflight.not_compared = compared.error();
   return preflight;
 }

@@ -156,6 +156,16 @@ TEST_F(PreflightTest, where_the_tool_has_never_run_all_is_pending_and_what_is_th
                                     HasSubstr("    │ new table public.users ")));
 }
 
+TEST_F(PreflightTest, what_could_not_be_seen_in_time_is_no_pass_and_the_rest_is_told) {
+  auto holder = Connection::open(m_server.connection()).value();
+  ASSERT_TRUE(holder.rows("BEGIN; LOCK TABLE orders"));
+  const Outcome outcome = lockkeeper({"preflight", url(), "m"});
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.said();
+  EXPECT_THAT(outcome.output,
+              AllOf(HasSubstr("size unknown  public.orders, "), HasSubstr("of the folder: 2 in"),
+                    HasSubstr("? not seen: the schema: "), HasSubstr("(55P03)")));
+}
+
 TEST_F(PreflightTest, wrong_credentials_are_a_usage_error_and_no_password_is_shown) {
   add_role_with_password("keeper", "opensesame");
   run("GRANT SELECT ON schema_migrations TO keeper");

@@ -168,6 +168,7 @@ std::vector<std::string> trouble_lines(const std::vector<Trouble>& troubles) {
 
 std::vector<std::string> unseen_lines(const std::vector<engine::postgres::Unseen>& unseen) {
   std::vector<std::string> lines;
+  lines.reserve(unseen.size());
   for (const auto& one : unseen) lines.push_back(fmt::format("? not seen: {}: {}", one.what, one.reason));
   return lines;
 }

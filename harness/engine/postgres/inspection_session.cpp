@@ -56,6 +56,7 @@ std::string set_local(const InspectionSetting& setting) {
 
 std::string read_back(const std::vector<InspectionSetting>& settings) {
   std::vector<std::string> names;
+  names.reserve(settings.size());
   for (const auto& setting : settings) names.push_back(fmt::format("'{}'", setting.name));
   return fmt::format("SELECT lower(name), setting FROM pg_settings WHERE lower(name) IN ({})",
                      join(names, ", "));
@@ -137,10 +138,10 @@ Result<void> InspectionSession::run(const std::string& sql) {
 }
 
 Result<void> InspectionSession::begin(const InspectionOptions& options) {
-  if (const auto begun = run(k_begin_reading); !begun) return begun;
+  if (const auto begun = run(k_begin_reading); !begun) return failed(begun);
   const auto settings = inspection_settings(options);
   for (const auto& setting : settings) {
-    if (const auto set = run(set_local(setting)); !set) return set;
+    if (const auto set = run(set_local(setting)); !set) return failed(set);
   }
   const auto found = m_connection.rows(read_back(settings));
   if (!found) return tl::unexpected(masked(found.error()));
