@@ -71,8 +71,8 @@ ORDER BY 1 LIMIT 20000)";
 
 namespace {
 
-// Of a statement no more is taken than what stands before its first literal: literals are people's data, or
-// a password.
+// Of a statement no more is taken than what stands before its first quote: quoted literals are people's data,
+// or a password.
 constexpr TroubleQuery k_troubles[] = {
     {"invalid-index", "invalid indexes",
      "drop each (DROP INDEX CONCURRENTLY) and build it again, or REINDEX INDEX CONCURRENTLY",
