@@ -63,6 +63,12 @@ constexpr Command k_commands[] = {
      "  lockkeeper rules\n"
      "  lockkeeper rules schema-not-restored\n",
      rules_command},
+    {"snapshot", "take URL|SQLITE_FILE -o FILE",
+     "take a fixture from a living database: whole, or a sample, with what is personal masked",
+     "  lockkeeper snapshot take postgresql://reader@db/shop -o shop.dump --unmasked-ok\n"
+     "  lockkeeper snapshot take postgresql://reader@db/shop -o shop.sql.zst --rows 200 --mask masks.yaml\n"
+     "  lockkeeper snapshot take shop.db -o copy.db\n",
+     snapshot_command},
     {"cache", "list|prune|clear", "show or empty the store of snapshots",
      "  lockkeeper cache list\n"
      "  lockkeeper cache prune --limit 2GB\n"

@@ -45,6 +45,7 @@ Result<ExitCode> baseline_command(const std::vector<std::string>& arguments);
 Result<ExitCode> preflight_command(const std::vector<std::string>& arguments);
 Result<ExitCode> postflight_command(const std::vector<std::string>& arguments);
 Result<ExitCode> rules_command(const std::vector<std::string>& arguments);
+Result<ExitCode> snapshot_command(const std::vector<std::string>& arguments);
 Result<ExitCode> cache_command(const std::vector<std::string>& arguments);
 Result<ExitCode> doctor_command(const std::vector<std::string>& arguments);
 Result<ExitCode> version_command(const std::vector<std::string>& arguments);

@@ -39,6 +39,8 @@ void watch_signals() {
   action.sa_handler = on_signal;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  // A limit on the size of files is met as a full disk is: write(2) says no.
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 bool interrupted() {

@@ -269,6 +269,11 @@ class Pumping {
     if (::poll(polled.data(), polled.size(), timeout) <= 0) return {};
     if (polled[1].revents != 0) drain(m_output, m_finished.output, m_options.watch_output);
     if (polled[2].revents != 0) drain(m_errors, m_finished.errors, m_options.watch_errors);
+    if (m_options.take_output && !m_finished.output.empty()) {
+      const auto taken = m_options.take_output(m_finished.output);
+      m_finished.output.clear();
+      if (!taken) return taken;
+    }
     if (polled[0].revents != 0) return feed();
     return {};
   }

@@ -51,6 +51,8 @@ struct RunOptions {
   /// Sees the error stream as it comes in, before it is appended to `errors`.
   std::function<void(std::string_view)> watch_errors;
   std::function<void(std::string_view)> watch_output = {};  ///< the same for the other one
+  /// Takes what the child writes, which is then not collected; its failure ends the child.
+  std::function<Result<void>(std::string_view)> take_output = {};
   Leftovers leftovers = Leftovers::await;
 };
 

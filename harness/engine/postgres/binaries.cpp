@@ -193,7 +193,6 @@ Tools find_tools(const fs::path& near) {
   if (!near.empty()) directories.insert(directories.begin(), near);
   Tools tools;
   int psql_major = 0;
-  int dump_major = 0;
   std::set<fs::path> seen;
   for (const fs::path& directory : directories) {
     // /usr/bin/psql is Debian's wrapper, which asks for a cluster of its own: the real ones come before PATH.
@@ -201,7 +200,7 @@ Tools find_tools(const fs::path& near) {
     int version = 0;
     take_newer(directory, "psql", version, tools.psql, psql_major);
     take_newer(directory, "pg_restore", version, tools.pg_restore, tools.pg_restore_major);
-    take_newer(directory, "pg_dump", version, tools.pg_dump, dump_major);
+    take_newer(directory, "pg_dump", version, tools.pg_dump, tools.pg_dump_major);
   }
   return tools;
 }

@@ -31,6 +31,7 @@ struct Tools {
   std::filesystem::path pg_restore;
   int pg_restore_major = 0;
   std::filesystem::path pg_dump;
+  int pg_dump_major = 0;
 };
 
 /// Looks beside the server (`near` may be empty), then wherever servers are looked for; of several the

@@ -97,6 +97,13 @@ tl::unexpected<Failure> lost(PGconn* connection) {
                                                       trimmed(text_or_empty(PQerrorMessage(connection)))));
 }
 
+void cancel_statement(PGconn* connection) {
+  std::array<char, 256> error{};
+  PGcancel* cancel = PQgetCancel(connection);
+  if (cancel != nullptr) PQcancel(cancel, error.data(), static_cast<int>(error.size()));
+  PQfreeCancel(cancel);
+}
+
 /// Waits for the socket or a signal; a signal cancels what runs.
 Result<void> wait_for_socket(PGconn* connection, short events) {
   std::array<pollfd, 2> polled{{{PQsocket(connection), events, 0}, {interrupt_descriptor(), POLLIN, 0}}};
@@ -104,10 +111,7 @@ Result<void> wait_for_socket(PGconn* connection, short events) {
     if (errno != EINTR) return failed(FailureKind::environment, "cannot wait for the server");
   }
   if (polled[1].revents == 0) return {};
-  std::array<char, 256> error{};
-  PGcancel* cancel = PQgetCancel(connection);
-  if (cancel != nullptr) PQcancel(cancel, error.data(), static_cast<int>(error.size()));
-  PQfreeCancel(cancel);
+  cancel_statement(connection);
   return failed_by_interrupt();
 }
 
@@ -248,6 +252,28 @@ Result<Connection::Answered> Connection::copy_in(
     if (PQputCopyData(session, buffer.data(), static_cast<int>(*got)) != 1) return lost(session);
   }
   if (PQputCopyEnd(session, nullptr) != 1) return lost(session);
+  return collect(session);
+}
+
+Result<Connection::Answered> Connection::copy_out(
+    const std::string& sql, const std::function<Result<void>(std::string_view row)>& take) {
+  PGconn* session = m_connection.get();
+  auto begun = ask(sql);
+  if (!begun || !begun->sqlstate.empty()) return begun;
+  while (true) {
+    char* row = nullptr;
+    const int size = PQgetCopyData(session, &row, 1);
+    if (size > 0) {
+      const auto taken = take({row, static_cast<std::size_t>(size)});
+      PQfreemem(row);
+      if (taken) continue;
+      cancel_statement(session);
+      return failed(taken);
+    }
+    if (size < 0) break;  // the end, or an error that collect() finds
+    if (const auto waited = wait_for_socket(session, POLLIN); !waited) return failed(waited);
+    if (PQconsumeInput(session) == 0) return lost(session);
+  }
   return collect(session);
 }
 

@@ -55,6 +55,11 @@ class Connection {
   Result<Answered> copy_in(const std::string& sql,
                            const std::function<Result<std::size_t>(char* buffer, std::size_t size)>& feed);
 
+  /// COPY … TO STDOUT, row by row (in text format a line with its end); what `take` fails with is returned,
+  /// and the copy cancelled.
+  Result<Answered> copy_out(const std::string& sql,
+                            const std::function<Result<void>(std::string_view row)>& take);
+
   std::string quoted_name(const std::string& name) const;
   std::string quoted_text(const std::string& text) const;
   int server_version() const;  ///< 150020
