@@ -2,20 +2,18 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <regex>
 
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "app/app.h"
-#include "app/options.h"
+#include "app/take_options.h"
 #include "base/file.h"
-#include "base/secrets.h"
 #include "base/text.h"
 #include "engine/output_file.h"
 #include "engine/personal.h"
 #include "engine/postgres/sample.h"
+#include "engine/postgres/sample_session.h"
 #include "engine/sqlite/file_copy.h"
 #include "scenario/mask.h"
 
@@ -24,33 +22,9 @@ namespace lockkeeper::app {
 namespace {
 
 namespace fs = std::filesystem;
-namespace po = boost::program_options;
 namespace pg = engine::postgres;
 
-constexpr int k_usual_timeout = 3600;
-constexpr std::size_t k_shortest_salt = 16;
 constexpr std::chrono::seconds k_between_lines{2};
-
-po::options_description take_options() {
-  po::options_description options("options");
-  options.add_options()(
-      "output,o", po::value<std::string>()->value_name("FILE"),
-      "what to write: .sql, .sql.gz, .sql.zst, or any other name for pg_dump's custom format")(
-      "rows", po::value<std::string>()->value_name("N"),
-      "a sample: N rows of each table from both ends of its key, and all that foreign keys lead to")(
-      "percent", po::value<std::string>()->value_name("P"), "the same with P percent of each table")(
-      "mask", po::value<std::string>()->value_name("FILE"), "YAML that says what becomes of columns' values")(
-      "salt-file", po::value<std::string>()->value_name("FILE"),
-      "the salt of hashes, to have the same ones again (default: a new one each time)")(
-      "exclude-table", po::value<std::vector<std::string>>()->value_name("PATTERN")->composing(),
-      "leave out tables by name or schema.name, with * and ?")("no-owner", "leave out who owns what")(
-      "no-privileges", "leave out GRANT and REVOKE")(
-      "unmasked-ok", "write columns as they are though their names look personal or secret")(
-      "force", "replace FILE where it exists")(
-      "timeout", po::value<int>()->value_name("SECONDS")->default_value(k_usual_timeout),
-      "how long one statement may take on the server")("help,h", "this help");
-  return options;
-}
 
 /// A directory of our own, closed to others, gone with the object.
 class PrivateDirectory {
@@ -94,80 +68,6 @@ std::string utc_now() {
   ::gmtime_r(&seconds, &parts);
   std::array<char, 32> text{};
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M UTC", &parts)};
-}
-
-Result<std::string> salt_of(const Parsed& parsed) {
-  if (parsed.has("salt-file")) {
-    const auto text = read_file(parsed.text("salt-file"));
-    if (!text) return failed(text);
-    if (trimmed(*text).size() >= k_shortest_salt) return trimmed(*text);
-    return failed(FailureKind::usage,
-                  fmt::format("--salt-file '{}': a salt has {} characters or more", parsed.text("salt-file"),
-                              k_shortest_salt),
-                  "make one: head -c 32 /dev/urandom | base64 > FILE");
-  }
-  std::array<unsigned char, 32> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    return failed(FailureKind::environment, "cannot make a salt: the system has no random bytes");
-  std::string salt;
-  for (const unsigned char byte : bytes) salt += fmt::format("{:02x}", byte);
-  return salt;
-}
-
-Result<std::optional<pg::SampleAmount>> amount_of(const Parsed& parsed) {
-  if (parsed.has("rows") && parsed.has("percent"))
-    return failed(FailureKind::usage, "--rows and --percent exclude each other");
-  const std::string name = parsed.has("rows") ? "rows" : "percent";
-  if (!parsed.has(name)) return std::optional<pg::SampleAmount>();
-  static const std::regex k_whole("[0-9]{1,9}");
-  static const std::regex k_part("[0-9]{1,3}(\\.[0-9]{1,9})?");
-  const std::string text = parsed.text(name);
-  const bool fits = std::regex_match(text, name == "rows" ? k_whole : k_part);
-  const double number = fits ? std::stod(text) : 0;
-  if (number <= 0 || (name == "percent" && number > 100)) {
-    return failed(FailureKind::usage,
-                  fmt::format("--{} '{}': {} is wanted", name, text,
-                              name == "rows" ? "a whole number from 1 on" : "a number over 0, up to 100"));
-  }
-  if (name == "rows") return pg::SampleAmount{static_cast<std::int64_t>(number), 0};
-  return pg::SampleAmount{0, number};
-}
-
-Result<void> expect_free(const fs::path& output, const Parsed& parsed) {
-  std::error_code error;
-  if (!fs::exists(fs::symlink_status(output, error))) return {};
-  const bool regular = fs::is_regular_file(fs::symlink_status(output, error));
-  if (regular && parsed.has("force")) return {};
-  return failed(FailureKind::usage, fmt::format("cannot write '{}': it exists", output.string()),
-                regular ? "name another file, or replace it: --force" : "name another file");
-}
-
-/// Refuses to write what looks personal unless that is meant; where masks were written, only warns of the
-/// rest.
-Result<void> answer_for(const std::vector<std::string>& personal, const Parsed& parsed) {
-  if (personal.empty()) return {};
-  const std::string what =
-      fmt::format("{} like personal data or a secret, and {} not masked: {}",
-                  personal.size() == 1 ? "1 name looks" : fmt::format("{} names look", personal.size()),
-                  personal.size() == 1 ? "is" : "are", join(personal, ", "));
-  if (parsed.has("unmasked-ok") || parsed.has("mask")) {
-    fmt::print(stderr, "warning: {}\n", what);
-    return {};
-  }
-  return failed(FailureKind::usage, fmt::format("cannot write '{}': {}", parsed.text("output"), what),
-                "mask them (--mask FILE), or say that they may be written as they are: --unmasked-ok");
-}
-
-bool is_sql(const fs::path& output) {
-  const std::string ending = lower(output.extension().string());
-  if (ending == ".gz" || ending == ".zst" || ending == ".zstd")
-    return lower(output.stem().extension().string()) == ".sql";
-  return ending == ".sql";
-}
-
-bool is_packed(const fs::path& output) {
-  const std::string ending = lower(output.extension().string());
-  return ending == ".gz" || ending == ".zst" || ending == ".zstd";
 }
 
 void print_tables(const std::vector<pg::SampledTable>& tables) {
@@ -271,8 +171,10 @@ Result<ExitCode> PostgresTake::run() {
   }
   auto session = pg::open_source(m_url, std::chrono::seconds(m_parsed.values["timeout"].as<int>()));
   if (!session) return failed(session);
-  const auto source = pg::read_source(*session, m_parsed.texts("exclude-table"));
+  auto source = pg::read_source(*session, m_parsed.texts("exclude-table"));
   if (!source) return failed(source);
+  if (by_rows() || !source->dropped_keys.empty())
+    source->remarks.insert(source->remarks.end(), source->beside_rows.begin(), source->beside_rows.end());
   if (const auto fits = expect_form(*source); !fits) return failed(fits);
   auto masking = pg::Masking::plan(*session, *source, m_masks);
   if (!masking) return failed(masking);
@@ -357,23 +259,6 @@ Result<ExitCode> take_sqlite(const Parsed& parsed, const fs::path& file) {
   if (!bytes) return failed(bytes);
   fmt::print("wrote {}: whole, {}\n", output.string(), human_bytes(*bytes));
   return ExitCode::pass;
-}
-
-bool is_connection(const std::string& source) {
-  return source.starts_with("postgres://") || source.starts_with("postgresql://") ||
-         (source.find('=') != std::string::npos && !fs::exists(source));
-}
-
-/// A password as it stands in a connection string, be that readable or not: messages quote what they refuse.
-Secrets secrets_of(const std::string& url) {
-  static const std::regex k_in_url("://[^/@]*?:([^@]*)@");
-  static const std::regex k_in_words(R"re(password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+))re");
-  auto secrets = Secrets::of_environment({}).with(pg::parameter_of(url, "password"));
-  std::smatch match;
-  for (const std::regex* pattern : {&k_in_url, &k_in_words}) {
-    if (std::regex_search(url, match, *pattern)) secrets = std::move(secrets).with(match[1]);
-  }
-  return secrets;
 }
 
 Result<ExitCode> take(const Parsed& parsed, const std::string& source) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "engine/postgres/sample_session.h"
 
 namespace lockkeeper::engine::postgres {
 

@@ -94,11 +94,15 @@ class VerboseLines {
 
 /// Does a line of an archive's table of contents stand for what is left out? It begins with the entry's
 /// number and with the OIDs of its catalog and of itself in that: "3187; 2606 16402 FK CONSTRAINT public …".
-bool is_left_out(const std::string& line, const std::vector<std::string>& dropped_keys) {
-  if (line.find(" USER MAPPING ") != std::string::npos) return true;
+bool is_left_out(const std::string& line, const std::vector<DroppedKey>& dropped_keys) {
   const auto words = split(line, ' ');
-  return words.size() > 4 && words[3] == "FK" && words[4] == "CONSTRAINT" &&
-         std::ranges::find(dropped_keys, words[2]) != dropped_keys.end();
+  if (words.size() < 5) return false;
+  const std::string kind = words[3] + " " + words[4];
+  if (kind == "USER MAPPING") return true;
+  return std::ranges::any_of(dropped_keys, [&](const DroppedKey& key) {
+    return (kind == "FK CONSTRAINT" && words[2] == key.oid) ||
+           (words[3] == "COMMENT" && line.find(" " + key.label + " ") != std::string::npos);
+  });
 }
 
 /// A file that is cut off is known by its last line, so that must stand at its end alone.

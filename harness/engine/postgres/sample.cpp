@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "engine/postgres/sample_session.h"
 
 namespace lockkeeper::engine::postgres {
 

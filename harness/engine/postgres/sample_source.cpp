@@ -7,14 +7,12 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "engine/postgres/sample_session.h"
 #include "scenario/mask.h"
 
 namespace lockkeeper::engine::postgres {
 
 namespace {
-
-constexpr int k_oldest_source = 130000;
-constexpr std::chrono::seconds k_lock_timeout{10};
 
 // OIDs, names and quoted names of what is the user's: not the system's, not temporary, not an extension's.
 constexpr const char* k_relations = R"sql(
@@ -100,8 +98,9 @@ WHERE k.place <= chosen.indnkeyatts ORDER BY chosen.indrelid, k.place)sql";
 constexpr const char* k_foreign_keys = R"sql(
 SELECT con.oid, con.conname, COALESCE(pg_partition_root(con.conrelid), con.conrelid)::oid,
        COALESCE(pg_partition_root(con.confrelid), con.confrelid)::oid, ca.attname, pa.attname,
-       format('p.%I OPERATOR(%I.%s) c.%I', pa.attname, n.nspname, o.oprname, ca.attname)
-FROM pg_constraint con
+       format('p.%I OPERATOR(%I.%s) c.%I', pa.attname, n.nspname, o.oprname, ca.attname),
+       format('CONSTRAINT %I ON %I', con.conname, c.relname)
+FROM pg_constraint con JOIN pg_class c ON c.oid = con.conrelid
 CROSS JOIN LATERAL unnest(con.conkey, con.confkey, con.conpfeqop) WITH ORDINALITY k(child, parent, operator, place)
 JOIN pg_attribute ca ON ca.attrelid = con.conrelid AND ca.attnum = k.child
 JOIN pg_attribute pa ON pa.attrelid = con.confrelid AND pa.attnum = k.parent
@@ -221,7 +220,7 @@ Result<void> expect_readable(const std::vector<Relation>& relations) {
   return failed(FailureKind::usage,
                 fmt::format("cannot read {}{}: permission denied", join(closed, ", "),
                             more > 0 ? fmt::format(" and {} more", more) : ""),
-                fmt::format("GRANT SELECT on it, or leave it out: --exclude-table {}", closed.front()));
+                fmt::format("GRANT SELECT on it, or leave it out: --exclude-table '{}'", closed.front()));
 }
 
 /// Until the transaction ends nobody changes what the tables are; readers and writers go on.
@@ -293,9 +292,9 @@ Result<void> read_foreign_keys(Connection& session, SampleSource& source) {
     const auto parent = places.find(at(row, 3));
     if (child == places.end()) continue;
     if (parent == places.end()) {
-      if (!source.dropped_keys.empty() && source.dropped_keys.back() == at(row, 0)) continue;
-      source.dropped_keys.push_back(at(row, 0));
-      source.remarks.push_back(fmt::format("foreign key {} of {}, whose table is left out", at(row, 1),
+      if (!source.dropped_keys.empty() && source.dropped_keys.back().oid == at(row, 0)) continue;
+      source.dropped_keys.push_back({at(row, 0), at(row, 7)});
+      source.remarks.push_back(fmt::format("foreign key {} of {}, which leads to it", at(row, 1),
                                            source.tables[child->second].written()));
       continue;
     }
@@ -308,96 +307,27 @@ Result<void> read_foreign_keys(Connection& session, SampleSource& source) {
   return {};
 }
 
-bool says(const std::string& text, std::initializer_list<const char*> signs) {
-  return std::ranges::any_of(signs, [&](const char* sign) { return text.find(sign) != std::string::npos; });
+/// What is in a dump and in none of the tables.
+Result<void> read_rest(Connection& session, SampleSource& source) {
+  const auto mappings = session.rows(
+      "SELECT format('user mapping of server %I', srvname) FROM pg_user_mappings ORDER BY srvname COLLATE "
+      "\"C\", umid");
+  if (!mappings) return failed(mappings);
+  for (const auto& row : *mappings) source.user_mappings.push_back(at(row, 0));
+  const auto beside = session.rows(
+      "SELECT 'large objects' WHERE EXISTS (SELECT FROM pg_largeobject_metadata) UNION ALL (SELECT format("
+      "'rows in tables of extension %I', extname) FROM pg_extension WHERE extconfig IS NOT NULL ORDER BY "
+      "extname)");
+  if (!beside) return failed(beside);
+  for (const auto& row : *beside) source.beside_rows.push_back(at(row, 0));
+  return {};
 }
-
-/// libpq gives no SQLSTATE for a session that was refused, only words.
-Failure refused_session(Failure failure) {
-  const std::string& words = failure.message;
-  if (says(words, {"password authentication failed", "no password supplied", "authentication failed"})) {
-    failure.kind = FailureKind::usage;
-    failure.hint = "give the password in PGPASSWORD or ~/.pgpass, or name another role in the URL";
-  } else if (says(words,
-                  {"no pg_hba.conf entry", "permission denied for database", "is not permitted to log in"})) {
-    failure.kind = FailureKind::usage;
-    failure.hint = "let the role in from here (pg_hba.conf, GRANT CONNECT), or name another one in the URL";
-  } else if (says(words, {"database \"", "role \""}) && says(words, {"does not exist"})) {
-    failure.kind = FailureKind::usage;
-    failure.hint = "check the role and the database in the URL: postgresql://role@host/DATABASE";
-  } else if (failure.hint.empty()) {
-    failure.hint = "check the host and port in the URL, and that the server is running";
-  }
-  return failure;
-}
-
-/// What pg_dump sets too, so that values come out as they must go in; no timeouts of the server's own, since
-/// this session waits while pg_dump works.
-constexpr const char* k_prepare_session = R"sql(
-SELECT set_config('search_path', '', false);
-SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3; SET bytea_output = hex;
-SET xmloption = content; SET synchronize_seqscans = off; SET row_security = off;
-SET max_parallel_workers_per_gather = 0; SET enable_parallel_append = off;
-SELECT set_config(name, '0', false) FROM pg_settings
-WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout', 'idle_session_timeout'))sql";
 
 }  // namespace
 
 const SourceColumn* SourceTable::column(const std::string& column_name) const {
   const auto found = std::ranges::find(columns, column_name, &SourceColumn::name);
   return found == columns.end() ? nullptr : &*found;
-}
-
-Failure source_failure(const std::string& what, const Connection::Answered& answered) {
-  Failure failure{FailureKind::environment,
-                  fmt::format("cannot {}: {} ({})", what, answered.message, answered.sqlstate),
-                  {},
-                  std::nullopt};
-  // insufficient_privilege; row_security = off turns hidden rows into this error, too.
-  if (answered.sqlstate == "42501") {
-    failure.kind = FailureKind::usage;
-    failure.hint = "name a role that may read all of it, or leave the table out: --exclude-table";
-  } else if (answered.sqlstate == "57014") {
-    failure.hint = "give a statement more time: --timeout SECONDS";
-  } else if (answered.sqlstate == "55P03") {
-    failure.hint = "somebody changes the table: try again later";
-  }
-  return failure;
-}
-
-Result<Connection> open_source(const std::string& connection, std::chrono::seconds statement_timeout) {
-  const std::string options =
-      fmt::format("{} -c default_transaction_read_only=on -c statement_timeout={}s -c lock_timeout={}s",
-                  parameter_of(connection, "options"), statement_timeout.count(), k_lock_timeout.count());
-  auto complete = with_parameter(connection, "options", trimmed(options));
-  if (complete) complete = with_parameter(*complete, "application_name", "lockkeeper snapshot");
-  if (!complete) return failed(complete);
-  auto session = Connection::open(*complete);
-  if (!session) return tl::unexpected<Failure>(refused_session(session.error()));
-  if (session->server_version() < k_oldest_source) {
-    return failed(FailureKind::usage,
-                  fmt::format("cannot take a snapshot: the server's version {} is older than 13",
-                              session->parameter("server_version")));
-  }
-  // Bytes of an SQL_ASCII database mean nothing that could be converted.
-  const bool plain_bytes = session->parameter("server_encoding") == "SQL_ASCII";
-  if (const auto set =
-          session->rows(plain_bytes ? "SET client_encoding = SQL_ASCII" : "SET client_encoding = UTF8");
-      !set)
-    return failed(set);
-  // In two messages: a level of isolation must come before the first query of its transaction.
-  for (const char* sql : {k_prepare_session, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}) {
-    if (const auto done = session->rows(sql); !done) return failed(done);
-  }
-  const auto seen = session->rows(
-      "SELECT current_setting('transaction_read_only') || ' ' || current_setting('transaction_isolation') || "
-      "' ' || "
-      "current_setting('row_security')");
-  if (!seen) return failed(seen);
-  if (seen->at(0).at(0) != "on repeatable read off")
-    return failed(FailureKind::environment,
-                  "cannot take a snapshot: the server does not keep the session read-only");
-  return session;
 }
 
 Result<SampleSource> read_source(Connection& session, const std::vector<std::string>& excluded) {
@@ -416,11 +346,7 @@ Result<SampleSource> read_source(Connection& session, const std::vector<std::str
   take_tables(*relations, source);
   if (const auto read = read_columns_and_keys(session, source); !read) return failed(read);
   if (const auto read = read_foreign_keys(session, source); !read) return failed(read);
-  const auto mappings = session.rows(
-      "SELECT format('user mapping of server %I', srvname) FROM pg_user_mappings ORDER BY srvname COLLATE "
-      "\"C\", umid");
-  if (!mappings) return failed(mappings);
-  for (const auto& row : *mappings) source.user_mappings.push_back(at(row, 0));
+  if (const auto read = read_rest(session, source); !read) return failed(read);
   return source;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -61,6 +60,11 @@ struct SourceForeignKey {
   std::vector<std::pair<std::string, std::string>> columns;  ///< of the child, of the parent
 };
 
+struct DroppedKey {
+  std::string oid;
+  std::string label;  ///< as the table of contents of a dump names it where it has a comment
+};
+
 struct SourceSequence {
   std::string quoted;
   std::string written;
@@ -77,19 +81,13 @@ struct SampleSource {
   std::vector<std::string> materialized_views;  ///< quoted, filled ones, in the order in which they were made
   std::vector<std::string> user_mappings;       ///< of foreign servers: they hold passwords
   std::vector<std::string> excluded;            ///< quoted names for pg_dump
-  std::vector<std::string> dropped_keys;        ///< OIDs of foreign keys onto what is excluded
+  std::vector<DroppedKey> dropped_keys;         ///< foreign keys onto what is excluded
   std::vector<std::string> remarks;             ///< what is left out, for a person
+  std::vector<std::string> beside_rows;         ///< what no SELECT of ours reads, and only a whole dump has
 };
-
-/// A session in a transaction that reads one snapshot and can write nothing; `statement_timeout` for each of
-/// its statements. A usage failure where the server refuses the role, the password or the database.
-Result<Connection> open_source(const std::string& connection, std::chrono::seconds statement_timeout);
 
 /// Reads the catalog and locks the tables against changes of their definition. `excluded` are patterns of
 /// tables (name, or schema.name). Usage failures: a pattern that matches none, a table that may not be read.
 Result<SampleSource> read_source(Connection& session, const std::vector<std::string>& excluded);
-
-/// What a statement of ours was refused with: missing rights and rows hidden by policies are usage failures.
-Failure source_failure(const std::string& what, const Connection::Answered& answered);
 
 }  // namespace lockkeeper::engine::postgres
