@@ -87,6 +87,25 @@ TEST(process, a_failing_feed_ends_the_child) {
   EXPECT_EQ(finished.error().message, "the input is damaged");
 }
 
+TEST(process, output_that_is_taken_is_not_collected_and_a_refusal_ends_the_child) {
+  RunOptions options;
+  std::size_t taken = 0;
+  options.take_output = [&](std::string_view text) -> Result<void> {
+    taken += text.size();
+    return {};
+  };
+  const auto finished = run(shell("yes | head -c 300000"), options);
+  ASSERT_TRUE(finished) << to_string(finished.error());
+  EXPECT_EQ(taken, 300000U);
+  EXPECT_EQ(finished->output, "");
+  options.take_output = [](std::string_view) -> Result<void> {
+    return failed(FailureKind::environment, "the disk is full");
+  };
+  const auto refused = run(shell("echo; sleep 60"), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "the disk is full");
+}
+
 TEST(process, a_child_that_does_not_read_ends_by_itself) {
   RunOptions options;
   options.input = [](char* buffer, std::size_t size) -> Result<std::size_t> {

@@ -39,8 +39,11 @@ WITH RECURSIVE gone(oid) AS (
     UNION ALL
     SELECT d.objid FROM pg_depend d
     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = gone.oid
-      AND d.deptype = 'i' AND d.objsubid = 0
-      AND EXISTS (SELECT FROM pg_class s WHERE s.oid = d.objid AND s.relkind = 'S')) next(oid))
+      AND d.deptype IN ('i', 'a') AND d.objsubid = 0
+      AND EXISTS (SELECT FROM pg_class s WHERE s.oid = d.objid AND s.relkind = 'S')
+      AND NOT EXISTS (SELECT FROM pg_depend u JOIN pg_attrdef def ON def.oid = u.objid
+                      WHERE u.classid = 'pg_attrdef'::regclass AND u.refclassid = 'pg_class'::regclass
+                        AND u.refobjid = d.objid AND def.adrelid <> gone.oid)) next(oid))
 SELECT oid FROM gone)sql";
 
 constexpr const char* k_columns = R"sql(
@@ -153,6 +156,11 @@ bool matches_relation(const std::vector<std::string>& pattern, const Relation& r
          (pattern.size() == 1 || scenario::matches_pattern(pattern.front(), relation.schema));
 }
 
+bool is_named_whole(const std::vector<std::string>& pattern) {
+  return std::ranges::none_of(
+      pattern, [](const std::string& part) { return part.find_first_of("*?") != std::string::npos; });
+}
+
 /// The tables that a pattern names.
 Result<std::vector<std::string>> excluded_by(const std::string& pattern,
                                              const std::vector<Relation>& relations) {
@@ -160,8 +168,9 @@ Result<std::vector<std::string>> excluded_by(const std::string& pattern,
   std::vector<std::string> oids;
   std::vector<std::string> names;
   for (const Relation& relation : relations) {
-    if (!relation.is_table()) continue;
-    names.push_back(parts.size() == 1 ? relation.name : relation.written());
+    // A sequence of its own is named whole: a pattern of tables would take those of others along.
+    if (!relation.is_table() && !(relation.kind == 'S' && is_named_whole(parts))) continue;
+    if (relation.is_table()) names.push_back(parts.size() == 1 ? relation.name : relation.written());
     if ((parts.size() == 1 || parts.size() == 2) && matches_relation(parts, relation))
       oids.push_back(relation.oid);
   }
@@ -198,7 +207,7 @@ Result<void> exclude(Connection& session, const std::vector<std::string>& patter
     if (!all.contains(relation.oid)) return false;
     source.excluded.push_back(relation.quoted);
     if (named.contains(relation.oid))
-      source.remarks.push_back("table " + relation.written());
+      source.remarks.push_back((relation.is_table() ? "table " : "sequence ") + relation.written());
     else if (relation.kind != 'S' && relation.top == relation.oid)
       source.remarks.push_back(fmt::format("{} {}, made from what is left out",
                                            relation.is_table() ? "table" : "view", relation.written()));
