@@ -72,10 +72,10 @@ std::string utc_now() {
 
 void print_tables(const std::vector<pg::SampledTable>& tables) {
   std::size_t widest = 0;
-  for (const auto& table : tables) widest = std::max(widest, table.name.size());
+  for (const auto& table : tables) widest = std::max(widest, abridged(table.name).size());
   for (const auto& table : tables) {
     const std::string of = table.of < 0 ? "?" : (table.counted ? "" : "~") + grouped(table.of);
-    fmt::print("  {:<{}}  {:>9} of {}\n", table.name, widest, grouped(table.rows), of);
+    fmt::print("  {:<{}}  {:>9} of {}\n", abridged(table.name), widest, grouped(table.rows), of);
   }
 }
 
@@ -102,6 +102,7 @@ class PostgresTake {
   std::optional<pg::SampleAmount> m_amount;
   std::vector<scenario::MaskRule> m_masks;
   std::string m_salt;
+  std::chrono::seconds m_timeout{};
   ProgressLines m_progress;
 };
 
@@ -129,8 +130,9 @@ Result<void> PostgresTake::read_options() {
                   fmt::format("cannot write '{}': only SQL is packed so", output.string()),
                   "name it .sql.gz or .sql.zst; pg_dump's custom format is packed by itself");
   }
-  if (m_parsed.values["timeout"].as<int>() < 1)
-    return failed(FailureKind::usage, "--timeout takes a number of seconds from 1 up");
+  const auto timeout = timeout_of(m_parsed);
+  if (!timeout) return failed(timeout);
+  m_timeout = *timeout;
   return {};
 }
 
@@ -169,16 +171,20 @@ Result<ExitCode> PostgresTake::run() {
     return failed(FailureKind::usage, "cannot take a snapshot: the URL names no database",
                   "write it like postgresql://user@host:5432/DATABASE");
   }
-  auto session = pg::open_source(m_url, std::chrono::seconds(m_parsed.values["timeout"].as<int>()));
+  auto session = pg::open_source(m_url, m_timeout);
   if (!session) return failed(session);
   auto source = pg::read_source(*session, m_parsed.texts("exclude-table"));
   if (!source) return failed(source);
-  if (by_rows() || !source->dropped_keys.empty())
-    source->remarks.insert(source->remarks.end(), source->beside_rows.begin(), source->beside_rows.end());
+  if (by_rows() || !source->dropped_keys.empty()) {
+    for (const auto* left_out : {&source->beside_rows, &source->user_mappings})
+      source->remarks.insert(source->remarks.end(), left_out->begin(), left_out->end());
+  }
   if (const auto fits = expect_form(*source); !fits) return failed(fits);
   auto masking = pg::Masking::plan(*session, *source, m_masks);
   if (!masking) return failed(masking);
-  if (const auto meant = answer_for(personal_of(*source, *masking), m_parsed); !meant) return failed(meant);
+  if (const auto meant = answer_for(personal_of(*source, *masking), m_parsed, "mask them (--mask FILE), or ");
+      !meant)
+    return failed(meant);
   return write(*session, *source, std::move(*masking));
 }
 
@@ -250,7 +256,7 @@ Result<ExitCode> take_sqlite(const Parsed& parsed, const fs::path& file) {
   for (const std::string& column : *columns) {
     if (engine::looks_personal(column.substr(column.rfind('.') + 1))) personal.push_back(column);
   }
-  if (const auto meant = answer_for(personal, parsed); !meant) return failed(meant);
+  if (const auto meant = answer_for(personal, parsed, ""); !meant) return failed(meant);
   auto out = engine::OutputFile::create(output);
   if (!out) return failed(out);
   if (const auto copied = engine::sqlite::copy_database(file, (*out)->draft()); !copied)

@@ -15,6 +15,7 @@
 #include "engine/postgres/connection.h"
 #include "engine/postgres/disposable_server.h"
 #include "engine/postgres/fixture.h"
+#include "engine/sqlite/database.h"
 
 namespace lockkeeper::app::testing {
 
@@ -22,6 +23,7 @@ namespace {
 
 using engine::postgres::Connection;
 using engine::postgres::DisposableServer;
+using engine::sqlite::Database;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -476,30 +478,59 @@ TEST_F(SnapshotTake, a_refused_session_is_a_mistake_and_no_server_is_none) {
 
 // ── SQLite
 
-TEST(SnapshotTakeSqlite, a_copy_is_whole_and_has_what_lies_in_the_log) {
-  const Folder folder;
-  const Start here{folder.path()};
-  const auto sqlite = [&](const std::string& sql) {
-    return std::system(
-        fmt::format("sqlite3 {} \"{}\" > /dev/null", (folder.path() / "shop.db").string(), sql).c_str());
-  };
-  if (std::system("command -v sqlite3 > /dev/null") != 0) GTEST_SKIP() << "there is no program sqlite3";
-  ASSERT_EQ(sqlite("PRAGMA journal_mode = wal; CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT);"
-                   "INSERT INTO t VALUES (1, 'a')"),
-            0);
-  Outcome outcome = run_program({"snapshot", "take", "shop.db", "-o", "copy.db"}, here);
-  EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.errors,
-              HasSubstr("1 name looks like personal data or a secret, and is not masked: t.email"));
-  outcome = run_program({"snapshot", "take", "shop.db", "-o", "copy.db", "--unmasked-ok"}, here);
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.said();
-  EXPECT_EQ(std::system(fmt::format("test \"$(sqlite3 {} 'SELECT email FROM t')\" = a",
-                                    (folder.path() / "copy.db").string())
-                            .c_str()),
-            0);
-  outcome = run_program({"snapshot", "take", "shop.db", "-o", "m.db", "--mask", "masks.yaml"}, here);
-  EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.errors, HasSubstr("error: --mask: an SQLite database is copied whole and as it is"));
+class SnapshotTakeSqlite : public ::testing::Test {
+ protected:
+  SnapshotTakeSqlite() {
+    auto opened = Database::open(m_folder.path() / "shop.db", Database::Mode::create);
+    if (!opened) throw std::runtime_error(opened.error().message);
+    // Open as long as the test, so that the rows lie in the log.
+    m_writer = std::make_unique<Database>(std::move(*opened));
+    execute("PRAGMA journal_mode = wal; CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT, filler TEXT)");
+    execute(
+        "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 500) "
+        "INSERT INTO t SELECT id, 'me@corp.test', hex(zeroblob(200)) FROM n");
+  }
+  void execute(const std::string& sql) {
+    if (const auto error = m_writer->execute(sql)) throw std::runtime_error(error->message);
+  }
+  Outcome take(const std::vector<std::string>& arguments,
+               const std::vector<std::string>& wrapper = {}) const {
+    std::vector<std::string> all = {"snapshot", "take", "shop.db"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    Start start{m_folder.path()};
+    start.wrapper = wrapper;
+    return run_program(all, start);
+  }
+
+  Folder m_folder;
+  std::unique_ptr<Database> m_writer;
+};
+
+TEST_F(SnapshotTakeSqlite, a_copy_has_what_lies_in_the_log_and_waits_for_no_writer) {
+  execute("BEGIN IMMEDIATE; DELETE FROM t");
+  const Outcome outcome = take({"-o", "copy.db", "--unmasked-ok"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.said();
+  auto copy = Database::open(m_folder.path() / "copy.db", Database::Mode::read_only);
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(copy->value("SELECT count(*) FROM t").value_or(""), "500");
+  EXPECT_EQ(copy->value("PRAGMA integrity_check").value_or(""), "ok");
+  execute("ROLLBACK");
+}
+
+TEST_F(SnapshotTakeSqlite, it_is_refused_where_it_cannot_be_or_is_not_meant) {
+  const Outcome personal = take({"-o", "copy.db"});
+  EXPECT_EQ(personal.exit_code, 2);
+  EXPECT_EQ(personal.errors,
+            "error: cannot write 'copy.db': 1 name looks like personal data or a secret, and is not masked: "
+            "t.email\n"
+            "hint: say that they may be written as they are: --unmasked-ok\n");
+  const Outcome masked = take({"-o", "copy.db", "--mask", "masks.yaml"});
+  EXPECT_EQ(masked.exit_code, 2);
+  EXPECT_THAT(masked.errors, HasSubstr("error: --mask: an SQLite database is copied whole and as it is"));
+  const Outcome full = take({"-o", "copy.db", "--unmasked-ok"}, {"/usr/bin/prlimit", "--fsize=40960"});
+  EXPECT_EQ(full.exit_code, 3) << full.said();
+  EXPECT_THAT(full.errors, HasSubstr("hint: free some space there"));
+  EXPECT_FALSE(m_folder.listing().contains("copy.db"));
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace pg = engine::postgres;
 namespace {
 
 constexpr int k_usual_timeout = 3600;
+constexpr int k_longest_timeout = 2'000'000;  // the server counts milliseconds in 31 bits
 constexpr std::size_t k_shortest_salt = 16;
 
 }  // namespace
@@ -41,6 +42,13 @@ po::options_description take_options() {
       "timeout", po::value<int>()->value_name("SECONDS")->default_value(k_usual_timeout),
       "how long one statement may take on the server")("help,h", "this help");
   return options;
+}
+
+Result<std::chrono::seconds> timeout_of(const Parsed& parsed) {
+  const int seconds = parsed.values["timeout"].as<int>();
+  if (seconds >= 1 && seconds <= k_longest_timeout) return std::chrono::seconds(seconds);
+  return failed(FailureKind::usage,
+                fmt::format("--timeout takes a number of seconds from 1 to {}", k_longest_timeout));
 }
 
 Result<std::string> salt_of(const Parsed& parsed) {
@@ -91,7 +99,8 @@ Result<void> expect_free(const fs::path& output, const Parsed& parsed) {
 
 /// Refuses to write what looks personal unless that is meant; where masks were written, only warns of the
 /// rest.
-Result<void> answer_for(const std::vector<std::string>& personal, const Parsed& parsed) {
+Result<void> answer_for(const std::vector<std::string>& personal, const Parsed& parsed,
+                        const std::string& or_else) {
   if (personal.empty()) return {};
   const std::string what =
       fmt::format("{} like personal data or a secret, and {} not masked: {}",
@@ -102,7 +111,7 @@ Result<void> answer_for(const std::vector<std::string>& personal, const Parsed& 
     return {};
   }
   return failed(FailureKind::usage, fmt::format("cannot write '{}': {}", parsed.text("output"), what),
-                "mask them (--mask FILE), or say that they may be written as they are: --unmasked-ok");
+                or_else + "say that they may be written as they are: --unmasked-ok");
 }
 
 bool is_packed(const fs::path& output) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,6 +18,9 @@ boost::program_options::options_description take_options();
 /// What --rows or --percent say; none: all rows.
 Result<std::optional<engine::postgres::SampleAmount>> amount_of(const Parsed& parsed);
 
+/// What --timeout says.
+Result<std::chrono::seconds> timeout_of(const Parsed& parsed);
+
 /// The salt of --salt-file, else a new one.
 Result<std::string> salt_of(const Parsed& parsed);
 
@@ -24,8 +28,9 @@ Result<std::string> salt_of(const Parsed& parsed);
 Result<void> expect_free(const std::filesystem::path& output, const Parsed& parsed);
 
 /// Refuses to write what looks personal unless that is meant; where masks were written, only warns of the
-/// rest.
-Result<void> answer_for(const std::vector<std::string>& personal, const Parsed& parsed);
+/// rest. `or_else` begins the hint with what else could be done: "mask them, or "; may be empty.
+Result<void> answer_for(const std::vector<std::string>& personal, const Parsed& parsed,
+                        const std::string& or_else);
 
 bool is_packed(const std::filesystem::path& output);  ///< .gz, .zst
 bool is_sql(const std::filesystem::path& output);     ///< .sql, also packed

@@ -329,6 +329,12 @@ Result<void> read_rest(Connection& session, SampleSource& source) {
       "extname)");
   if (!beside) return failed(beside);
   for (const auto& row : *beside) source.beside_rows.push_back(at(row, 0));
+  const auto subscriptions = session.rows(
+      "SELECT format('subscription %I', s.subname) FROM pg_subscription s JOIN pg_database d ON d.oid = "
+      "s.subdbid "
+      "WHERE d.datname = current_database() ORDER BY s.subname COLLATE \"C\"");
+  if (!subscriptions) return failed(subscriptions);
+  for (const auto& row : *subscriptions) source.remarks.push_back(at(row, 0));
   return {};
 }
 
