@@ -229,6 +229,16 @@ TEST_F(SnapshotTake, a_sample_is_a_fixture_for_a_check) {
   EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
 }
 
+TEST_F(SnapshotTake, a_sample_that_was_cut_off_afterwards_is_no_fixture) {
+  take_well({"-o", "sample.sql", "--rows", "3", "--unmasked-ok"});
+  const std::string whole = content_of(file("sample.sql"));
+  m_folder.write("half.sql", whole.substr(0, whole.find("\\.\n")));
+  write_good_history(m_folder);
+  const Checked checked = check({"migrations", "--fixture", "half.sql"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 2) << checked.outcome.said();
+  EXPECT_THAT(checked.outcome.output, HasSubstr("the dump is cut off"));
+}
+
 TEST_F(SnapshotTake, what_is_excluded_takes_its_foreign_keys_and_views_along) {
   ask("shop", "COMMENT ON CONSTRAINT logins_email_fkey ON logins IS 'kept in step'");
   const Outcome dumped = take({"-o", "less.dump", "--exclude-table", "people", "--unmasked-ok"});

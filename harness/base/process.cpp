@@ -272,7 +272,7 @@ class Pumping {
     if (m_options.take_output && !m_finished.output.empty()) {
       const auto taken = m_options.take_output(m_finished.output);
       m_finished.output.clear();
-      if (!taken) return taken;
+      if (!taken) return failed(taken);
     }
     if (polled[0].revents != 0) return feed();
     return {};

@@ -54,7 +54,7 @@ class GzipFile final : public OutputFile {
       m_stream.avail_out = static_cast<uInt>(m_output.size());
       if (::deflate(&m_stream, flush) == Z_STREAM_ERROR) return cannot_pack();
       if (const auto written = put({m_output.data(), m_output.size() - m_stream.avail_out}); !written)
-        return written;
+        return failed(written);
     } while (m_stream.avail_out == 0);
     return {};
   }
@@ -91,7 +91,7 @@ class ZstdFile final : public OutputFile {
       ZSTD_outBuffer output{m_output.data(), m_output.size(), 0};
       left = ZSTD_compressStream2(m_context.get(), &output, &input, directive);
       if (ZSTD_isError(left) != 0) return cannot_pack();
-      if (const auto written = put({m_output.data(), output.pos}); !written) return written;
+      if (const auto written = put({m_output.data(), output.pos}); !written) return failed(written);
     } while (directive == ZSTD_e_end ? left > 0 : input.pos < input.size);
     return {};
   }

@@ -14,7 +14,9 @@ namespace lockkeeper::engine {
 namespace {
 
 class OutputFileTest : public ::testing::Test {
- protected:
+ public:
+  OutputFileTest(const OutputFileTest&) = delete;
+  OutputFileTest& operator=(const OutputFileTest&) = delete;
   OutputFileTest() {
     std::string path = "/tmp/lockkeeper-test-XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make a temporary directory");
@@ -24,6 +26,8 @@ class OutputFileTest : public ::testing::Test {
     std::error_code error;
     std::filesystem::remove_all(m_directory, error);
   }
+
+ protected:
   std::filesystem::path m_directory;
 };
 

@@ -149,6 +149,34 @@ tl::unexpected<Failure> matches_nothing(const MaskRule& rule, const SampleSource
                 "write schema.table.column as the catalog has them", rule.location);
 }
 
+/// A column of a foreign key, and its rule if it has one.
+struct KeySide {
+  const SourceTable& table;
+  const SourceColumn& column;
+  const MaskRule* rule = nullptr;
+};
+
+/// What was equal on both sides has to be so once it is masked.
+Result<void> expect_same_values(const SourceForeignKey& key, const KeySide& child, const KeySide& parent) {
+  if (child.rule == nullptr && parent.rule == nullptr) return {};
+  const KeySide& ruled = child.rule != nullptr ? child : parent;
+  const auto refuse = [&](const std::string& cause) {
+    return refused_rule(
+        *ruled.rule, ruled.table, ruled.column, cause,
+        fmt::format("mask both '{}.{}' and '{}.{}' by hash, or neither", child.table.written(),
+                    child.column.name, parent.table.written(), parent.column.name));
+  };
+  const auto hashed = [](const KeySide& side) {
+    return side.rule != nullptr && side.rule->kind == MaskRule::Kind::hash;
+  };
+  if (!hashed(child) || !hashed(parent))
+    return refuse(fmt::format("foreign key '{}' leads over it", key.name));
+  const bool cut = child.column.length > 0 && child.column.length < k_hash_length;
+  const bool alike = (child.column.base_type == "citext") == (parent.column.base_type == "citext");
+  if (!cut && alike) return {};
+  return refuse(fmt::format("the two sides of foreign key '{}' would get different hashes", key.name));
+}
+
 }  // namespace
 
 Result<Masking> Masking::plan(Connection& session, const SampleSource& source,
@@ -175,29 +203,16 @@ Result<Masking> Masking::plan(Connection& session, const SampleSource& source,
 }
 
 Result<void> Masking::expect_references_hold(const SampleSource& source) const {
+  const auto side = [&](std::size_t table, const std::string& column) {
+    const auto rule = m_rules.find({table, column});
+    return KeySide{source.tables[table], *source.tables[table].column(column),
+                   rule == m_rules.end() ? nullptr : &rule->second};
+  };
   for (const SourceForeignKey& key : source.foreign_keys) {
-    for (const auto& [child_column, parent_column] : key.columns) {
-      const auto child = m_rules.find({key.child, child_column});
-      const auto parent = m_rules.find({key.parent, parent_column});
-      if (child == m_rules.end() && parent == m_rules.end()) continue;
-      const MaskRule& rule = child != m_rules.end() ? child->second : parent->second;
-      const SourceTable& children = source.tables[key.child];
-      const SourceTable& parents = source.tables[key.parent];
-      const auto refuse = [&](const std::string& cause) {
-        const bool at_child = child != m_rules.end();
-        const SourceTable& table = at_child ? children : parents;
-        return refused_rule(rule, table, *table.column(at_child ? child_column : parent_column), cause,
-                            fmt::format("mask both '{}.{}' and '{}.{}' by hash, or neither",
-                                        children.written(), child_column, parents.written(), parent_column));
-      };
-      if (child == m_rules.end() || parent == m_rules.end() || child->second.kind != MaskRule::Kind::hash ||
-          parent->second.kind != MaskRule::Kind::hash)
-        return refuse(fmt::format("foreign key '{}' leads over it", key.name));
-      const SourceColumn& one = *children.column(child_column);
-      const SourceColumn& other = *parents.column(parent_column);
-      if ((one.length > 0 && one.length < k_hash_length) ||
-          (one.base_type == "citext") != (other.base_type == "citext"))
-        return refuse(fmt::format("the two sides of foreign key '{}' would get different hashes", key.name));
+    for (const auto& columns : key.columns) {
+      const auto same =
+          expect_same_values(key, side(key.child, columns.first), side(key.parent, columns.second));
+      if (!same) return failed(same);
     }
   }
   return {};
