@@ -162,26 +162,32 @@ Command Dump::command(std::vector<std::string> argv) const {
   return made;
 }
 
-Result<void> Dump::run_dump(std::vector<std::string> arguments, RunOptions options,
-                            const Progress& progress) const {
-  std::vector<std::string> argv = {m_tools.pg_dump.string(), "--verbose"};
+Result<void> Dump::run_dump(const std::vector<std::string>& arguments, const RunOptions& options) const {
+  std::vector<std::string> argv = {m_tools.pg_dump.string()};
   argv.insert(argv.end(), m_options.begin(), m_options.end());
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  VerboseLines lines(progress);
-  options.watch_errors = [&](std::string_view errors) { lines.watch(errors); };
   const auto finished = run(command(std::move(argv)), options);
   if (!finished) return failed(finished);
   return finished->ok() ? Result<void>() : tl::unexpected<Failure>(dump_failure(m_tools.pg_dump, *finished));
 }
 
 Result<void> Dump::write_archive(const std::filesystem::path& file, const Progress& progress) const {
-  return run_dump({"--format=custom", "--file=" + file.string()}, {}, progress);
+  RunOptions options;
+  VerboseLines lines(progress);
+  options.watch_errors = [&](std::string_view errors) { lines.watch(errors); };
+  return run_dump({"--format=custom", "--verbose", "--file=" + file.string()}, options);
 }
 
 Result<void> Dump::write_sql(OutputFile& out, const Progress& progress) const {
   RunOptions options;
-  options.take_output = [&](std::string_view bytes) { return out.write(bytes); };
-  return run_dump({"--format=plain"}, std::move(options), progress);
+  // With --verbose the file itself would say more, and another time in each.
+  std::uint64_t bytes = 0;
+  options.take_output = [&](std::string_view sql) {
+    bytes += sql.size();
+    progress(fmt::format("read {}", human_bytes(bytes)));
+    return out.write(sql);
+  };
+  return run_dump({"--format=plain"}, options);
 }
 
 Result<std::string> Dump::restore(std::vector<std::string> arguments) const {
@@ -200,9 +206,7 @@ Result<std::string> Dump::restore(std::vector<std::string> arguments) const {
 
 Result<Dump::Schema> Dump::schema(const std::filesystem::path& directory) const {
   const std::string archive = (directory / "schema").string();
-  if (const auto dumped =
-          run_dump({"--format=custom", "--schema-only", "--file=" + archive}, {}, [](const auto&) {});
-      !dumped)
+  if (const auto dumped = run_dump({"--format=custom", "--schema-only", "--file=" + archive}, {}); !dumped)
     return failed(dumped);
   const auto contents = restore({"--list", archive});
   if (!contents) return failed(contents);

@@ -44,8 +44,7 @@ class Dump {
   Dump(const SampleSource& source, Tools tools, std::map<std::string, std::string> environment,
        std::vector<std::string> options);
   Command command(std::vector<std::string> argv) const;
-  Result<void> run_dump(std::vector<std::string> arguments, RunOptions options,
-                        const Progress& progress) const;
+  Result<void> run_dump(const std::vector<std::string>& arguments, const RunOptions& options) const;
   Result<std::string> restore(std::vector<std::string> arguments) const;
 
   const SampleSource* m_source;
