@@ -457,7 +457,8 @@ TEST_F(SnapshotTake, whoever_may_not_read_a_table_is_told_which) {
 }
 
 TEST_F(SnapshotTake, a_refused_session_is_a_mistake_and_no_server_is_none) {
-  ask("postgres", "CREATE ROLE guarded LOGIN PASSWORD 'another'");
+  // Not the default of PostgreSQL 13.
+  ask("postgres", "SET password_encryption = 'scram-sha-256'; CREATE ROLE guarded LOGIN PASSWORD 'another'");
   const fs::path rules = m_server.server().place().data / "pg_hba.conf";
   const std::string before = content_of(rules);
   std::ofstream(rules, std::ios::trunc) << "local all guarded scram-sha-256\n" << before;

@@ -176,7 +176,7 @@ CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY x(mine, theirs, p
 JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = x.mine
 JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = x.theirs
 WHERE k.contype = 'f' AND NOT k.convalidated AND k.conrelid >= 16384
-GROUP BY k.oid ORDER BY 1 LIMIT 20)";
+GROUP BY k.oid, k.conrelid, k.conname, k.confrelid ORDER BY 1 LIMIT 20)";
 
 std::string orphans(std::string_view table, std::string_view columns, std::string_view not_null,
                     std::string_view condition, std::string_view referenced) {

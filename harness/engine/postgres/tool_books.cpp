@@ -65,7 +65,8 @@ std::string find_books() {
       "SELECT c.oid::regclass, c.relname, string_agg(a.attname, ',' ORDER BY a.attnum),"
       " has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')\n"
       "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped\n"
-      "WHERE c.relkind IN ('r', 'p') AND c.relname IN ({})\nGROUP BY c.oid ORDER BY 1 LIMIT 20",
+      "WHERE c.relkind IN ('r', 'p') AND c.relname IN ({})\nGROUP BY c.oid, c.relname, c.relnamespace ORDER "
+      "BY 1 LIMIT 20",
       join({names.begin(), names.end()}, ", "));
 }
 
