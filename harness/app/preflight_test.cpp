@@ -71,7 +71,9 @@ class PreflightTest : public ::testing::Test {
   }
   /// A role that comes in by password alone.
   void add_role_with_password(const std::string& role, const std::string& password) {
-    run(fmt::format("CREATE ROLE {} LOGIN PASSWORD '{}'", role, password));
+    // Not the default of PostgreSQL 13.
+    run(fmt::format("SET password_encryption = 'scram-sha-256'; CREATE ROLE {} LOGIN PASSWORD '{}'", role,
+                    password));
     std::ofstream(m_server.server().place().data / "pg_hba.conf")
         << "local all " << role << " scram-sha-256\nlocal all all trust\n";
     run("SELECT pg_reload_conf()");

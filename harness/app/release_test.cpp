@@ -165,6 +165,22 @@ TEST_F(Release, a_backup_that_leaves_something_out_is_told) {
   EXPECT_EQ(finding.at("location").at("line"), 4);
 }
 
+TEST_F(Release, packed_dumps_are_read_and_brought_back) {
+  write_shop();
+  write_scenario(
+      "release: {backups: [{name: packed, form: plain, compress: 6}, {name: zipped, command: 'pg_dump "
+      "--format=custom {database} | gzip > {file}'}]}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+  for (const json& backup : checked.run().at("release").at("backups")) {
+    EXPECT_EQ(backup.at("listed").at("failed"), false) << backup;
+    EXPECT_GT(backup.at("entries").get<int>(), 0) << backup;
+    EXPECT_TRUE(backup.at("unlisted").empty()) << backup;
+    EXPECT_TRUE(backup.at("difference").at("data").empty()) << backup;
+    for (const json& damage : backup.at("damages")) EXPECT_NE(damage.at("noticed_by"), "") << damage;
+  }
+}
+
 TEST_F(Release, begins_at_a_version_at_a_tag_or_at_several) {
   write_shop();
   write_scenario("");

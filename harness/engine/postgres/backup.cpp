@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -12,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "engine/decompress.h"
 #include "engine/postgres/client_tools.h"
 #include "engine/postgres/connection.h"
 #include "engine/tool_process.h"
@@ -34,10 +37,20 @@ enum class BackupKind { archive, sql, unknown };
 BackupKind kind_of_backup(const fs::path& path) {
   std::error_code error;
   const fs::path file = fs::is_directory(path, error) ? path / "toc.dat" : path;
-  const std::string head = first_bytes(file, 4096);
-  if (head.starts_with(k_archive_mark)) return BackupKind::archive;
-  if (head.size() > 512 && head.compare(257, 5, "ustar") == 0) return BackupKind::archive;
-  return head.find(k_sql_mark) != std::string::npos ? BackupKind::sql : BackupKind::unknown;
+  const auto head = head_of(file, 4096);
+  if (!head) return BackupKind::unknown;
+  if (head->starts_with(k_archive_mark)) return BackupKind::archive;
+  if (head->size() > 512 && head->compare(257, 5, "ustar") == 0) return BackupKind::archive;
+  return head->find(k_sql_mark) != std::string::npos ? BackupKind::sql : BackupKind::unknown;
+}
+
+/// What feeds a client with a file that it cannot read by itself; none where it can.
+Result<std::unique_ptr<FileStream>> unpacked(const fs::path& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return std::unique_ptr<FileStream>();
+  auto stream = FileStream::open(path);
+  if (!stream || !(*stream)->compressed()) return std::unique_ptr<FileStream>();
+  return stream;
 }
 
 /// As a person would type it: no directories of ours, no connection string.
@@ -50,8 +63,14 @@ std::string as_typed(const std::vector<std::string>& argv) {
   return join(words, " ");
 }
 
+/// What a client is given beside its arguments, and what it gives.
+struct ClientStreams {
+  FileStream* input = nullptr;
+  std::string* output = nullptr;
+};
+
 Result<ToolRun> run_client(const BackupPlace& place, std::vector<std::string> argv, std::string text,
-                           std::optional<std::uint64_t> room, std::string* output = nullptr) {
+                           std::optional<std::uint64_t> room, const ClientStreams& streams = {}) {
   const auto environment = as_environment(place.connection);
   if (!environment) return failed(environment);
   Command command = client_command(*environment, parameter_of(place.connection, "options"), std::move(argv));
@@ -60,10 +79,21 @@ Result<ToolRun> run_client(const BackupPlace& place, std::vector<std::string> ar
   command.directory = "/";
   command.file_limit = room;
   const auto start = std::chrono::steady_clock::now();
-  auto finished = lockkeeper::run(command, {});
-  if (!finished) return failed(finished);
+  RunOptions options;
+  if (streams.input != nullptr)
+    options.input = [&](char* buffer, std::size_t size) { return streams.input->read(buffer, size); };
+  auto finished = lockkeeper::run(command, options);
   ToolRun run;
-  run.command = std::move(text);
+  run.command = text;
+  if (!finished && streams.input != nullptr && finished.error().kind == FailureKind::usage) {
+    // What is fed to it cannot be unpacked to its end.
+    run.failed = true;
+    run.errors = 1;
+    run.status = "ended by us";
+    run.said = {abridged(finished.error().message, 400)};
+    return run;
+  }
+  if (!finished) return failed(finished);
   run.duration = std::chrono::duration_cast<record::Microseconds>(std::chrono::steady_clock::now() - start);
   run.status = finished->status();
   run.failed = !finished->ok();
@@ -78,7 +108,7 @@ Result<ToolRun> run_client(const BackupPlace& place, std::vector<std::string> ar
   for (std::string& error : errors) {
     if (!error.empty()) run.said.push_back(abridged(error, 400));
   }
-  if (output != nullptr) *output = std::move(finished->output);
+  if (streams.output != nullptr) *streams.output = std::move(finished->output);
   return run;
 }
 
@@ -195,19 +225,6 @@ class Cutter {
   std::jthread m_thread;
 };
 
-/// The text of a dump in SQL that says that it is whole.
-bool ends_as_dump(const fs::path& path) {
-  std::FILE* const file = std::fopen(path.c_str(), "re");
-  if (file == nullptr) return false;
-  constexpr long k_tail = 4096;
-  std::fseek(file, 0, SEEK_END);
-  std::fseek(file, std::max(0L, std::ftell(file) - k_tail), SEEK_SET);
-  std::string tail(k_tail, '\0');
-  tail.resize(std::fread(tail.data(), 1, tail.size(), file));
-  std::fclose(file);
-  return tail.find("PostgreSQL database dump complete") != std::string::npos;
-}
-
 /// "public.users" as a list of pg_restore's has it: TABLE DATA public users postgres
 std::string listed_as(const std::string& table) {
   std::string text;
@@ -221,31 +238,51 @@ std::string listed_as(const std::string& table) {
   return text;
 }
 
+/// Calls `take` with the beginning of each line; false where the file cannot be read to its end.
+bool each_line(const fs::path& path, const std::function<void(std::string_view)>& take) {
+  constexpr std::size_t k_longest = 2000;
+  auto stream = FileStream::open(path);
+  if (!stream) return false;
+  std::vector<char> buffer(1U << 18);
+  std::string line;
+  while (true) {
+    const auto got = (*stream)->read(buffer.data(), buffer.size());
+    if (!got) return false;
+    if (*got == 0) break;
+    for (std::string_view rest(buffer.data(), *got); !rest.empty();) {
+      const std::size_t end = rest.find('\n');
+      const std::string_view piece = rest.substr(0, end);
+      line.append(piece.substr(0, k_longest - std::min(k_longest, line.size())));
+      if (end == std::string_view::npos) break;
+      take(line);
+      line.clear();
+      rest.remove_prefix(end + 1);
+    }
+  }
+  take(line);
+  return true;
+}
+
+/// By its comments, its COPY lines, and the last line, without which it is cut off.
 BackupContents contents_of_sql(const fs::path& path, const std::vector<std::string>& tables) {
   BackupContents contents;
   contents.run.command = fmt::format("tail {}", path.filename().string());
   contents.run.status = "read";
-  contents.run.failed = !ends_as_dump(path);
-  if (contents.run.failed) {
-    contents.run.errors = 1;
-    contents.run.said = {"its last line 'PostgreSQL database dump complete' is missing: it is cut off"};
-  }
-  std::FILE* const file = std::fopen(path.c_str(), "re");
-  if (file == nullptr) return contents;
-  std::vector<std::string> missing = tables;
-  char* line = nullptr;
-  std::size_t room = 0;
-  while (::getline(&line, &room, file) > 0) {
-    const std::string_view text(line);
-    if (text.starts_with("-- Name: ") || text.starts_with("-- Data for Name: ")) ++contents.entries;
-    if (!text.starts_with("COPY ") && !text.starts_with("INSERT INTO ")) continue;
-    std::erase_if(missing, [&](const std::string& table) {
-      return text.find(" " + table + " ") != std::string_view::npos;
+  contents.unlisted = tables;
+  bool complete = false;
+  const bool read = each_line(path, [&](std::string_view line) {
+    if (line.starts_with("-- Name: ") || line.starts_with("-- Data for Name: ")) ++contents.entries;
+    complete = complete || line == "-- PostgreSQL database dump complete";
+    if (!line.starts_with("COPY ") && !line.starts_with("INSERT INTO ")) return;
+    std::erase_if(contents.unlisted, [&](const std::string& table) {
+      return line.find(" " + table + " ") != std::string_view::npos;
     });
-  }
-  std::free(line);
-  std::fclose(file);
-  contents.unlisted = std::move(missing);
+  });
+  if (read && complete) return contents;
+  contents.run.failed = true;
+  contents.run.errors = 1;
+  contents.run.said = {read ? "its last line 'PostgreSQL database dump complete' is missing: it is cut off"
+                            : "it cannot be unpacked to its end"};
   return contents;
 }
 
@@ -293,9 +330,13 @@ Result<BackupContents> look_into(const BackupPlace& place, const BackupRequest& 
     return contents;
   if (place.tools->pg_restore.empty()) return no_program("pg_restore");
   std::string output;
-  auto run = run_client(place, {place.tools->pg_restore.string(), "--list", request.path.string()},
+  auto packed = unpacked(request.path);
+  if (!packed) return failed(packed);
+  std::vector<std::string> argv = {place.tools->pg_restore.string(), "--list"};
+  if (!*packed) argv.push_back(request.path.string());
+  auto run = run_client(place, std::move(argv),
                         fmt::format("pg_restore --list {}", request.path.filename().string()), std::nullopt,
-                        &output);
+                        {packed->get(), &output});
   if (!run) return failed(run);
   contents.run = std::move(*run);
   std::vector<std::string> lines;
@@ -326,6 +367,9 @@ Result<ToolRun> bring_back(const BackupPlace& place, const RestoreRequest& reque
       return run_own(place, backup.restore, backup.path, std::nullopt);
     const std::string database = parameter_of(place.connection, "dbname");
     const std::string file = backup.path.filename().string();
+    auto packed = unpacked(backup.path);
+    if (!packed) return failed(packed);
+    const ClientStreams streams{packed->get(), nullptr};
     if (kind_of_backup(backup.path) == BackupKind::archive) {
       if (place.tools->pg_restore.empty()) return no_program("pg_restore");
       std::vector<std::string> argv = {place.tools->pg_restore.string(), "-w"};
@@ -334,17 +378,19 @@ Result<ToolRun> bring_back(const BackupPlace& place, const RestoreRequest& reque
       std::vector<std::string> words = argv;
       std::erase(words, "-w");
       words.insert(words.end(), {"--dbname=" + database, file});
-      argv.insert(argv.end(), {"--dbname=" + database_argument(place.connection), backup.path.string()});
-      return run_client(place, std::move(argv), as_typed(words), std::nullopt);
+      argv.push_back("--dbname=" + database_argument(place.connection));
+      if (!*packed) argv.push_back(backup.path.string());
+      return run_client(place, std::move(argv), as_typed(words), std::nullopt, streams);
     }
     if (place.tools->psql.empty()) return no_program("psql");
     std::vector<std::string> argv = {place.tools->psql.string(), "-X", "-w", "-q", "-o", "/dev/null"};
     if (request.fresh) argv.insert(argv.end(), {"-v", "ON_ERROR_STOP=1"});
-    argv.insert(argv.end(), {"-f", backup.path.string(), database_argument(place.connection)});
+    argv.insert(argv.end(),
+                {"-f", *packed ? "-" : backup.path.string(), database_argument(place.connection)});
     return run_client(
         place, std::move(argv),
         fmt::format("psql{} -f {} {}", request.fresh ? " -v ON_ERROR_STOP=1" : "", file, database),
-        std::nullopt);
+        std::nullopt, streams);
   };
   auto done = run();
   if (cutter && !cutter->cut() && done) done->status = "not cut: " + done->status;
