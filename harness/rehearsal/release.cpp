@@ -289,7 +289,7 @@ Result<void> ReleaseCourse::try_dry(const history::Migration& migration, record:
     if (!dry) return failed(dry);
     if (dry->error) refuse(step, text_of(*dry->error));
     if (!dry->change.empty() || dry->bytes_changed) refuse(step, "it changed the database");
-    if (step.ok) step.evidence.push_back("it ran, and changed nothing");
+    if (step.ok) step.evidence.emplace_back("it ran, and changed nothing");
     record.dry_run = std::move(*dry);
     return {};
   });
@@ -362,7 +362,7 @@ Result<void> ReleaseCourse::write() {
       const auto wishes = wishes_of(engine::compare(m_before, m_after), m_before, m_after);
       const auto writes = m_production->write(wishes);
       if (!writes) return failed(writes);
-      if (!*writes) step.evidence.push_back("no rows are made on this engine: name some as writes");
+      if (!*writes) step.evidence.emplace_back("no rows are made on this engine: name some as writes");
       for (const auto& write : writes->value_or(std::vector<record::Write>())) {
         step.evidence.push_back(write.skipped.empty() ? fmt::format("{}: {}", write.table, write.what)
                                                       : fmt::format("{}: not {}: {}", write.table, write.what,

@@ -160,7 +160,7 @@ Result<void> ReleaseCourse::back_up_all() {
         backup.sha256 = std::move(*sum);
       } else {
         step.ok = false;
-        step.evidence.push_back("there is no file afterwards");
+        step.evidence.emplace_back("there is no file afterwards");
       }
       if (backup.made.failed) {
         step.ok = false;
@@ -347,7 +347,7 @@ Result<void> ReleaseCourse::prove_on_new_server() {
     if (!restored) return failed(restored);
     step.ok = !restored->failed && restored->errors == 0;
     for (std::string& said : restored->said) step.evidence.push_back(told(std::move(said)));
-    if (step.ok) step.evidence.push_back("it needs nothing that the backup does not hold");
+    if (step.ok) step.evidence.emplace_back("it needs nothing that the backup does not hold");
     return m_engine.discard(*image);
   });
 }

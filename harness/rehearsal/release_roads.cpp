@@ -111,7 +111,7 @@ Result<void> ReleaseCourse::try_surgery() {
         for (const auto& rescue : write.rescues)
           step.evidence.push_back(fmt::format(
               "{}: {}", rescue.what, rescue.error ? "fails: " + rescue.error->message : "down runs"));
-        step.evidence.push_back("keep the rows, and stay at the new version: nothing is lost");
+        step.evidence.emplace_back("keep the rows, and stay at the new version: nothing is lost");
       }
       return {};
     });

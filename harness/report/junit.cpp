@@ -116,6 +116,18 @@ void add_chain(Suite& suite, Findings& findings) {
   suite.tests.push_back(std::move(test));
 }
 
+/// Steps of a release's runbook, with the findings of the migration that a step applies. What a step says by
+/// itself is no verdict: nobody may rely on it.
+void add_steps(Suite& suite, Findings& findings) {
+  for (const record::ReleaseStep& step : suite.run->release->steps) {
+    TestCase test{"release", step.name, step.duration, {}, {}, {}, {}};
+    test.findings = findings.take([&](const Finding& finding) {
+      return !finding.migration.empty() && step.name == "apply " + finding.migration;
+    });
+    suite.tests.push_back(std::move(test));
+  }
+}
+
 template <typename Observation>
 void add_named(Suite& suite, Findings& findings, std::string_view group, std::string name,
                const Observation& observation) {
@@ -170,9 +182,13 @@ void add_failure(Suite& suite) {
 Suite suite_of(const record::Run& run) {
   Suite suite{&run, {}, {}};
   Findings findings(run);
-  // First of all, since a broken chain may name the migration at which it broke.
-  add_chain(suite, findings);
-  for (const record::MigrationRecord& migration : run.migrations) add_migration(suite, findings, migration);
+  if (run.release) {
+    add_steps(suite, findings);
+  } else {
+    // First of all, since a broken chain may name the migration at which it broke.
+    add_chain(suite, findings);
+    for (const record::MigrationRecord& migration : run.migrations) add_migration(suite, findings, migration);
+  }
   add_queries(suite, findings);
   add_expectations(suite, findings);
   add_rest(suite, findings);

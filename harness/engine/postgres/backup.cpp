@@ -84,7 +84,7 @@ Result<ToolRun> run_client(const BackupPlace& place, std::vector<std::string> ar
     options.input = [&](char* buffer, std::size_t size) { return streams.input->read(buffer, size); };
   auto finished = lockkeeper::run(command, options);
   ToolRun run;
-  run.command = text;
+  run.command = std::move(text);
   if (!finished && streams.input != nullptr && finished.error().kind == FailureKind::usage) {
     // What is fed to it cannot be unpacked to its end.
     run.failed = true;

@@ -24,13 +24,13 @@ Command client_command(const std::map<std::string, std::string>& environment, co
 }
 
 bool is_harmless(const std::string& message) {
-  static const std::regex harmless(
+  static const std::regex k_harmless(
       R"re(unrecognized configuration parameter "(transaction_timeout|idle_in_transaction_session_timeout|default_table_access_method|xmloption)"|schema "public" already exists|invalid command \\(un)?restrict)re");
-  return std::regex_search(message, harmless);
+  return std::regex_search(message, k_harmless);
 }
 
 std::vector<std::string> client_errors(const std::string& said) {
-  static const std::regex of_psql(R"re(^psql:.*?: (ERROR|FATAL|PANIC|error): +(.*)$)re");
+  static const std::regex k_of_psql(R"re(^psql:.*?: (ERROR|FATAL|PANIC|error): +(.*)$)re");
   constexpr std::string_view k_prefix = "pg_restore: error: ";
   std::vector<std::string> errors;
   std::set<std::string> seen;
@@ -41,7 +41,7 @@ std::vector<std::string> client_errors(const std::string& said) {
       message = line.substr(k_prefix.size());
       const std::size_t server = message.find("ERROR:  ");
       if (server != std::string::npos) message = message.substr(server + 8);
-    } else if (std::regex_match(line, match, of_psql)) {
+    } else if (std::regex_match(line, match, k_of_psql)) {
       message = match[2];
     } else {
       continue;
