@@ -181,6 +181,26 @@ TEST_F(Release, packed_dumps_are_read_and_brought_back) {
   }
 }
 
+TEST_F(Release, a_down_that_never_runs_is_not_laid_to_what_was_written) {
+  write_shop();
+  m_folder.write("db/0004_free.up.sql", "ALTER TABLE pets ALTER COLUMN name DROP NOT NULL;\n");
+  m_folder.write("db/0004_free.down.sql", "ALTER TABLE pets ALTER COLUMN name SET NUT NULL;\n");
+  write_scenario("release: {backups: [custom]}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_TRUE(checked.finding("rollback-blocked").is_null()) << checked.outcome.said();
+  EXPECT_FALSE(checked.finding("down-fails").is_null()) << checked.outcome.said();
+}
+
+TEST_F(Release, rows_of_our_own_making_that_an_up_fails_on_are_left_out) {
+  write_shop();
+  m_folder.write("db/0001_pets.up.sql", "CREATE TABLE pets (id int PRIMARY KEY, name text NOT NULL);\n");
+  m_folder.write("db/0004_one.up.sql", "CREATE UNIQUE INDEX one_row ON pets ((true));\n");
+  m_folder.write("db/0004_one.down.sql", "DROP INDEX one_row;\n");
+  const Outcome outcome = run_program({"release", "db", "--from", "2"}, here());
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.said();
+  EXPECT_THAT(outcome.output, HasSubstr("up of 0004 fails on rows of our own making"));
+}
+
 TEST_F(Release, begins_at_a_version_at_a_tag_or_at_several) {
   write_shop();
   write_scenario("");

@@ -103,6 +103,22 @@ Result<void> ReleaseCourse::try_surgery() {
                                        : writes.error().message);
         return {};
       }
+      const bool stopped = std::any_of((*writes)->begin(), (*writes)->end(), [](const record::Write& write) {
+        return write.stops_down.has_value();
+      });
+      if (stopped) {
+        // Is it the writes that stop it, or does it never run?
+        auto plain = m_ground.at(m_trial.judged[at] + 1);
+        if (!plain) return failed(plain);
+        auto outcome = run(**plain, m_trial.judged[at], Side::down, Observe::no);
+        if (!outcome) return failed(outcome);
+        record.back = std::move(outcome->run);
+        if (record.back->error) {
+          step.ok = false;
+          step.evidence.push_back("its down fails by itself: " + record.back->error->message);
+          return {};
+        }
+      }
       record.writes = std::move(**writes);
       for (const auto& write : record.writes) {
         if (!write.stops_down) continue;
@@ -308,6 +324,10 @@ Result<void> ReleaseCourse::fail_at(std::size_t at, const Stop& stop, const reco
   const auto& migration = m_history.migrations[index];
   auto instance = m_ground.at(index);
   if (!instance) return failed(instance);
+  const auto before_it = read(**instance);
+  if (!before_it) return failed(before_it);
+  // Rows of our own making, in tables that the migrations before have brought.
+  const auto made = engine::compare(m_states[at], *before_it);
   Result<engine::SideOutcome> outcome = failed(FailureKind::environment, "not run");
   if (migration.command) {
     auto tool = migration.command(migration, Side::up);
@@ -332,8 +352,10 @@ Result<void> ReleaseCourse::fail_at(std::size_t at, const Stop& stop, const reco
   failure.error = std::move(outcome->run.error);
   const auto left = read(**instance);
   if (!left) return failed(left);
-  failure.left = engine::compare(m_states[at], *left);
-  const bool all_in = !failure.left.empty() && engine::compare(m_states[at + 1], *left).empty();
+  failure.left = engine::compare(*before_it, *left);
+  // Of one that fails by itself nobody knows the state behind it.
+  const bool all_in = !failure.left.empty() && at + 1 < m_states.size() &&
+                      engine::without(engine::compare(m_states[at + 1], *left), made).empty();
   if (all_in) failure.left = {};
   if (const auto answered = answer(failure, **instance, all_in ? at + 1 : at); !answered) return answered;
   m_release.failures.push_back(std::move(failure));
