@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -124,6 +125,12 @@ Result<ExitCode> said_all(Result<ExitCode> code) {
                 "free some space where it goes, or write a report: --report json=FILE");
 }
 
+ExitCode told_as_defect(const std::exception& error) {
+  fmt::print(stderr, "error: lockkeeper itself failed: {}\nhint: this is a defect; please report it\n",
+             error.what());
+  return ExitCode::environment;
+}
+
 }  // namespace
 
 std::span<const Command> all_commands() {
@@ -153,10 +160,12 @@ int run(const std::vector<std::string>& arguments) {
     if (code) return static_cast<int>(*code);
     fmt::print(stderr, "{}\n", to_string(code.error()));
     return static_cast<int>(exit_code_of(code.error().kind));
+  } catch (const std::system_error& error) {
+    // A reader who has seen enough, like head, closes its pipe.
+    if (error.code() == std::errc::broken_pipe) return static_cast<int>(ExitCode::pass);
+    return static_cast<int>(told_as_defect(error));
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: lockkeeper itself failed: {}\nhint: this is a defect; please report it\n",
-               error.what());
-    return static_cast<int>(ExitCode::environment);
+    return static_cast<int>(told_as_defect(error));
   }
 }
 

@@ -66,6 +66,7 @@ Result<scenario::Scenario> scenario_of(const std::string& target, const Parsed& 
     if (!allowed) return failed(allowed);
     scenario->allow.insert(scenario->allow.end(), allowed->begin(), allowed->end());
   }
+  if (parsed.has("fixture-at")) scenario->fixture_at = parsed.text("fixture-at");
   if (parsed.has("scale")) scenario->scale = parsed.values["scale"].as<int>();
   if (scenario->scale < 1) return failed(FailureKind::usage, "--scale takes a number from 1 up");
   if (parsed.has("gate")) {
@@ -128,6 +129,8 @@ po::options_description running_options() {
   po::options_description run("how it runs");
   run.add_options()("fixture", po::value<std::vector<std::string>>()->value_name("FILE"),
                     "rows to start from: .sql, .csv (also .gz, .zst), a pg_dump (may be repeated)")(
+      "fixture-at", po::value<std::string>()->value_name("VERSION"),
+      "the fixture holds the migrations up to this one already, as a dump of production does")(
       "scale", po::value<int>()->value_name("N"),
       "makes fixtures that read lockkeeper.scale N times as large")(
       "seed-rows", po::value<int>()->value_name("N")->default_value(10),

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -201,6 +202,112 @@ TEST_F(Release, rows_of_our_own_making_that_an_up_fails_on_are_left_out) {
   EXPECT_THAT(outcome.output, HasSubstr("up of 0004 fails on rows of our own making"));
 }
 
+TEST_F(Release, a_dump_of_production_is_a_fixture_at_its_version) {
+  write_shop();
+  m_folder.write("dump.sql",
+                 "CREATE TABLE pets (id int PRIMARY KEY, name text NOT NULL);\n"
+                 "INSERT INTO pets SELECT n, 'pet' FROM generate_series(1, 50) n;\n"
+                 "ALTER TABLE pets ADD COLUMN age int;\n");
+  const std::vector<std::string> with_dump = {"db", "--fixture", "dump.sql", "--fixture-at", "2"};
+  const Checked released = release(with_dump, here());
+  EXPECT_EQ(released.outcome.exit_code, 0) << released.outcome.said();
+  EXPECT_EQ(released.run().at("release").at("from"), "0002");
+  EXPECT_EQ(released.run().at("base_rows"), 50);
+  const Checked checked = check(with_dump, here());
+  EXPECT_EQ(checked.run().at("migrations").size(), 1U) << checked.outcome.said();
+  EXPECT_EQ(checked.run().at("migrations")[0].at("version"), "0003");
+  const auto refused = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"check", "db", "--fixture", "dump.sql"});
+    const Outcome outcome = run_program(more, here());
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.said();
+    return outcome.output + outcome.errors;
+  };
+  EXPECT_THAT(refused({"--fixture-at", "9"}), HasSubstr("version '9': not in 'db'"));
+  EXPECT_THAT(refused({"--fixture-at", "2", "--since", "1"}),
+              HasSubstr("version '0001' cannot be on trial: the fixture holds all up to 2 already"));
+}
+
+TEST_F(Release, what_the_plan_checks_by_itself_stops_it) {
+  write_shop();
+  write_scenario(
+      "release:\n  backups: [custom]\n  pre_checks: [{name: no pets, sql: SELECT count(*) FROM pets, equals: "
+      "0}]\n  operations: [{name: age them, sql: UPDATE pets SET age = 'old'}]\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  EXPECT_THAT(checked.outcome.output,
+              AllOf(HasSubstr("pre-check 'no pets' does not hold: 20000, must be 0"),
+                    HasSubstr("operation 'age them' does not hold: invalid input syntax")));
+}
+
+TEST_F(Release, downs_that_take_old_rows_along_are_seen_behind_new_ones) {
+  write_shop();
+  m_folder.write("db/0004_clean.up.sql", "ALTER TABLE pets ADD COLUMN note text;\n");
+  m_folder.write("db/0004_clean.down.sql",
+                 "ALTER TABLE pets DROP COLUMN note; DELETE FROM pets WHERE id <= 7;\n");
+  write_scenario(
+      "writes: [\"INSERT INTO pets SELECT 30000 + n, 'new' FROM generate_series(1, 20) n\"]\n"
+      "release: {backups: [custom], roads: [downs]}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  const json finding = checked.finding("restore-differs");
+  ASSERT_FALSE(finding.is_null()) << checked.outcome.said();
+  EXPECT_THAT(finding.at("evidence").dump(), HasSubstr("7 of 20,000 rows are gone"));
+}
+
+TEST_F(Release, a_command_that_never_ends_is_ended) {
+  write_shop();
+  write_scenario(
+      "release: {backups: [{name: slow, command: 'sleep 300'}, {name: daemon, command: 'sleep 300 & pg_dump "
+      "--format=custom --file={file} {database}'}]}\n");
+  const Checked checked = release({"s.yaml", "--timeout", "3"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
+  const json& backups = checked.run().at("release").at("backups");
+  EXPECT_EQ(backups[0].at("made").at("failed"), true);
+  EXPECT_EQ(backups[1].at("made").at("failed"), false) << backups[1];
+}
+
+TEST_F(Release, walks_back_over_more_migrations_than_are_replayed_at_once) {
+  for (int n = 100; n < 130; ++n) {
+    m_folder.write(fmt::format("db/{}_t.up.sql", n), fmt::format("CREATE TABLE t{} (a int);\n", n));
+    m_folder.write(fmt::format("db/{}_t.down.sql", n), fmt::format("DROP TABLE t{};\n", n));
+  }
+  m_folder.write("s.yaml",
+                 "scenario: many\nengine: postgres\nmigrations: db\nrelease: {backups: [custom]}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+}
+
+TEST_F(Release, what_a_restore_does_by_its_nature_is_no_difference) {
+  write_shop();
+  m_folder.write(
+      "db/0001_pets.up.sql",
+      "CREATE TABLE pets (id int PRIMARY KEY, name text NOT NULL);\nINSERT INTO pets VALUES (1, 'a');\n"
+      "CREATE MATERIALIZED VIEW named AS SELECT name FROM pets;\nINSERT INTO pets VALUES (2, 'b');\n"
+      "ALTER DATABASE lockkeeper SET timezone = 'Asia/Tokyo';\n"
+      "CREATE SUBSCRIPTION s CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false, slot_name = "
+      "NONE);\n");
+  write_scenario("release: {backups: [custom]}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+  EXPECT_THAT(checked.run().at("release").at("risks").dump(),
+              HasSubstr("not in the backup: setting database"));
+}
+
+TEST_F(Release, on_sqlite_an_own_form_and_the_log_mode_are_no_faults) {
+  m_folder.write("db/0001_pets.up.sql",
+                 "CREATE TABLE pets (id INTEGER PRIMARY KEY);\nINSERT INTO pets VALUES (1);\n");
+  m_folder.write("db/0001_pets.down.sql", "DROP TABLE pets;\n");
+  m_folder.write("db/0002_age.up.sql", "ALTER TABLE pets ADD COLUMN age INTEGER;\n");
+  m_folder.write("db/0002_age.down.sql", "ALTER TABLE pets DROP COLUMN age;\n");
+  m_folder.write("s.yaml",
+                 "scenario: s\nengine: {sqlite: {journal_mode: wal}}\nmigrations: {path: db, since: "
+                 "2}\nrelease:\n  backups:\n    - vacuum_into\n    - {name: my dump, command: 'sqlite3 "
+                 "{database} .dump | gzip > {file}', restore: 'rm -f {database}; gunzip -c {file} | sqlite3 "
+                 "{database}'}\n");
+  const Checked checked = release({"s.yaml"}, here());
+  EXPECT_EQ(checked.outcome.exit_code, 0) << checked.outcome.said();
+}
+
 TEST_F(Release, begins_at_a_version_at_a_tag_or_at_several) {
   write_shop();
   write_scenario("");
@@ -246,6 +353,10 @@ TEST_F(Release, says_what_is_wrong_with_what_it_was_asked) {
   EXPECT_THAT(said({"s.yaml", "--depth", "full"}, 2), HasSubstr("--depth"));
   write_scenario("release: {on_failure: {restore: nightly}}\n");
   EXPECT_THAT(said({"s.yaml"}, 2), HasSubstr("no backup is named 'nightly'"));
+  write_scenario("release: {backups: [copy]}\n");
+  EXPECT_THAT(said({"s.yaml"}, 2), HasSubstr("backup 'copy': postgres has no form 'copy'"));
+  write_scenario("release: {roads: [{restore: custom, open: true}]}\n");
+  EXPECT_THAT(said({"s.yaml"}, 2), HasSubstr("is one over a file of SQLite's"));
 }
 
 TEST_F(Release, on_sqlite_a_copy_of_the_file_alone_misses_what_lies_in_the_log) {

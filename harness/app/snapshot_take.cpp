@@ -250,6 +250,11 @@ Result<ExitCode> take_sqlite(const Parsed& parsed, const fs::path& file) {
                   fmt::format("cannot write '{}': a copy of an SQLite database is one", output.string()),
                   "name it .db");
   }
+  std::error_code unseen;
+  if (fs::equivalent(file, output, unseen))
+    return failed(FailureKind::usage,
+                  fmt::format("cannot write '{}': it is the database itself", output.string()),
+                  "name another file");
   const auto columns = engine::sqlite::column_names(file);
   if (!columns) return failed(columns);
   std::vector<std::string> personal;

@@ -48,7 +48,7 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
   for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + quoted(fixture);
   const auto& seed = context.options.values["seed-rows"];
   if (!seed.defaulted()) command += fmt::format(" --seed-rows {}", seed.as<int>());
-  for (const char* option : {"format", "engine", "transaction", "depth", "pg-bin"}) {
+  for (const char* option : {"fixture-at", "format", "engine", "transaction", "depth", "pg-bin"}) {
     if (context.options.has(option))
       command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
   }
@@ -72,7 +72,7 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, 
   auto history = read_history(unit.scenario);
   if (!history) return failed(history);
   if (history->refused) return unrehearsed(unit, *history, {});
-  const auto trial = history::select(*history, unit.scenario.selection);
+  const auto trial = history::select(*history, unit.scenario.selection, unit.scenario.fixture_at);
   if (!trial) return failed(trial);
   if (trial->judged.empty()) return unrehearsed(unit, *history, *trial);
   const auto directory = RunDirectory::create(context.store->directory() / "runs");

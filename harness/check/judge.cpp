@@ -219,7 +219,13 @@ void judge(Run& run, const Scenario& scenario, std::string_view today) {
     }
   }
   run.verdict = verdict_of(run, scenario);
-  if (run.release) decide(run, scenario);
+  if (!run.release) return;
+  decide(run, scenario);
+  // A point of the checklist that is not met stops a release too, unless faults are what is to be shown.
+  const bool shows_faults = !scenario.expect_findings.empty() || !expected_in(run, scenario).empty();
+  if (run.release->decision == record::Decision::no_go && run.verdict == record::Verdict::pass &&
+      !shows_faults)
+    run.verdict = record::Verdict::fail;
 }
 
 }  // namespace lockkeeper::check

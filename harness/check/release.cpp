@@ -157,6 +157,17 @@ void add_risks(const record::Run& run, const scenario::Scenario& scenario, Relea
                        finding.allowed ? " (allowed: " + finding.reason + ")" : ""));
   }
   for (const ReleaseStep& step : release.steps) {
+    if (step.name == "pre-checks") {
+      for (const std::string& line : step.evidence) {
+        if (line.starts_with("constraint ") || line.starts_with("rows of ") || line.starts_with("index ") ||
+            line.starts_with("is there already"))
+          risk("before the release: " + line);
+      }
+    }
+    for (const std::string& line : step.evidence) {
+      if (line.starts_with("not in the backup: "))
+        risk(line + ": a dump has it with --create alone; keep it elsewhere, and set it again");
+    }
     if (!step.ok && step.name.ends_with("on a new server"))
       risk(fmt::format("{}: {}: keep pg_dumpall --globals-only beside it", step.name,
                        step.evidence.empty() ? "" : step.evidence.front()));
@@ -171,6 +182,10 @@ void add_risks(const record::Run& run, const scenario::Scenario& scenario, Relea
       risk(fmt::format("{}: what is written after the backup is lost ({} here)", road.name,
                        counted(lost, "row")));
   }
+  const bool reached = !release.roads.empty();
+  if (reached &&
+      std::none_of(release.roads.begin(), release.roads.end(), [](const Road& road) { return road.named; }))
+    risk("the runbook relies on no way back");
   if (scenario.production.rows.empty() &&
       (scenario.release && (scenario.release->downtime_at_most || scenario.release->restore_within)))
     risk("times are those of this fixture: name production's rows to have them estimated");
@@ -263,6 +278,7 @@ void decide(record::Run& run, const scenario::Scenario& scenario) {
       marked.point = point.text;
       marked.by = point.by;
       mark(run, scenario, marked);
+      if (!marked.by.empty() && marked.mark == Mark::open) marked.evidence = "nothing has answered it";
     }
   }
   const auto range = [](const std::optional<Estimate>& estimate) {

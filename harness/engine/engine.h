@@ -127,6 +127,7 @@ struct BackupRequest {
   std::string command;                     ///< of a form of the scenario's own: lines for sh
   std::string restore;                     ///< the same for the way back; empty: by what the file is
   std::optional<std::uint64_t> room = {};  ///< bytes after which the disk is full
+  std::chrono::milliseconds deadline{0};   ///< of the scenario's own commands; 0: none
 };
 
 struct RestoreRequest {

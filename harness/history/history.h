@@ -128,6 +128,7 @@ struct History {
 /// What a run judges: history.migrations[0, first) are applied, `trial` (ascending indexes) are judged;
 /// whatever stands between two judged ones is applied on the way.
 struct Trial {
+  std::size_t held = 0;  ///< so many of them the fixture holds already
   std::size_t first = 0;
   std::vector<std::size_t> judged;
   std::vector<record::HistoryFact> facts;  ///< what is wrong with it beside the base

@@ -41,4 +41,8 @@ std::vector<Layout> layouts();
 /// for the folder as the ref has it; beside a base the order may become another (trial_beside).
 Result<Trial> select(History& history, const scenario::Selection& selection);
 
+/// The same where the fixture holds all up to version `fixture_at` already (empty: nothing): what comes after
+/// it is on trial unless something else is selected, and none of what it holds can be.
+Result<Trial> select(History& history, scenario::Selection selection, const std::string& fixture_at);
+
 }  // namespace lockkeeper::history

@@ -195,4 +195,21 @@ Result<Trial> select(History& history, const scenario::Selection& selection) {
   return trial;
 }
 
+Result<Trial> select(History& history, scenario::Selection selection, const std::string& fixture_at) {
+  if (fixture_at.empty()) return select(history, selection);
+  const auto last = index_of(history, fixture_at);
+  if (!last) return not_there(history, fixture_at);
+  if (selection.given() == 0) selection.after = fixture_at;
+  auto trial = select(history, selection);
+  if (!trial || trial->judged.empty()) return trial;
+  if (trial->first <= *last) {
+    return failed(FailureKind::usage,
+                  fmt::format("version '{}' cannot be on trial: the fixture holds all up to {} already",
+                              history.migrations[trial->first].version, fixture_at),
+                  "begin the trial behind it, or take a fixture from before");
+  }
+  trial->held = *last + 1;
+  return trial;
+}
+
 }  // namespace lockkeeper::history

@@ -542,6 +542,14 @@ void fields(Archive& archive, Of<Archive, ChecklistPoint>& checklist_point) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, ReleaseCheck>& check) {
+  archive("name", check.name);
+  archive("before", check.before);
+  archive("held", check.held);
+  archive("found", check.found);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, TableRows>& table_rows) {
   archive("table", table_rows.table);
   archive("rows", table_rows.rows);
@@ -557,6 +565,7 @@ void fields(Archive& archive, Of<Archive, Release>& release) {
   archive("database_bytes", release.database_bytes);
   archive("free_bytes", release.free_bytes);
   archive("steps", release.steps);
+  archive("checks", release.checks);
   archive("backups", release.backups);
   archive("written", release.written);
   archive("roads", release.roads);

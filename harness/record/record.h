@@ -602,6 +602,14 @@ struct ChecklistPoint {
 
 enum class Decision { go, go_with_risks, no_go };
 
+/// A pre-check or a critical operation of the scenario's, asked.
+struct ReleaseCheck {
+  std::string name;
+  bool before = false;  ///< a pre-check
+  bool held = false;
+  std::string found;  ///< the answer, or the error
+};
+
 struct TableRows {
   std::string table;
   std::int64_t rows = 0;
@@ -617,6 +625,7 @@ struct Release {
   std::uint64_t database_bytes = 0;
   std::uint64_t free_bytes = 0;  ///< where backups go
   std::vector<ReleaseStep> steps;
+  std::vector<ReleaseCheck> checks;
   std::vector<Backup> backups;
   std::vector<TableRows> written;  ///< since the backup, by the new release
   std::vector<Road> roads;

@@ -146,6 +146,7 @@ inline Release full_release() {
   release.database_bytes = 8;
   release.free_bytes = 9;
   release.steps = {{"pre-checks", Microseconds(1), Microseconds(2), false, {"an orphan"}}};
+  release.checks = {{"orphans", true, true, "0"}};
   release.backups = {{"nightly",
                       BackupForm::command,
                       "nightly.dump",

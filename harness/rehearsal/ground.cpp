@@ -147,8 +147,9 @@ Result<std::vector<Ground::Key>> Ground::keys() const {
     hasher.add_field("preparation").add_field(*digest);
   }
   if (seeds()) hasher.add_field("seeded").add_field(std::to_string(m_options.seed_rows));
-  std::vector<Key> keys{{hasher.hex(), 0}};
-  for (std::size_t index = 0; index < m_trial.first; ++index) {
+  if (m_trial.held > 0) hasher.add_field("held").add_field(m_history.migrations[m_trial.held - 1].version);
+  std::vector<Key> keys{{hasher.hex(), m_trial.held}};
+  for (std::size_t index = m_trial.held; index < m_trial.first; ++index) {
     const auto& migration = m_history.migrations[index];
     const auto content = migration.hash_of_up();
     if (!content) return failed(content);
@@ -356,7 +357,7 @@ Result<void> Ground::build_on(const engine::Image& start, std::optional<std::siz
     if (!applied) {
       if (const auto loaded = load_fixtures(**instance); !loaded) return loaded;
     }
-    const std::size_t from = applied.value_or(0);
+    const std::size_t from = applied.value_or(m_trial.held);
     if (from < m_trial.first) {
       say(fmt::format("applying {} before the trial",
                       counted(static_cast<std::int64_t>(m_trial.first - from), "migration")));
@@ -403,17 +404,21 @@ Result<std::unique_ptr<Instance>> Ground::at(std::size_t index) {
   const auto nearest = std::prev(m_images.upper_bound(index));
   auto instance = restore(nearest->second, Purpose::rehearse);
   if (!instance) return instance;
-  if (const auto done = apply(**instance, nearest->first, index, Rows::after_each); !done)
+  if (const auto done =
+          apply(**instance, nearest->first, index, m_seeds_trial ? Rows::after_each : Rows::none);
+      !done)
     return failed(done);
   if (index - nearest->first < k_replay_limit) return instance;
   const auto image = (*instance)->save(fresh_directory("clean"));
   if (!image) return failed(image);
   m_images[index] = *image;
-  // Two images are enough: rehearsals only move forward, and the base is needed for queries and the chain.
+  // Two images are enough: rehearsals move forward, or back (a release's downs), and the base is needed for
+  // queries and the chain.
   while (m_images.size() > 2) {
-    const auto oldest = std::next(m_images.begin());
-    if (const auto gone = m_engine.discard(oldest->second); !gone) return failed(gone);
-    m_images.erase(oldest);
+    auto other = std::next(m_images.begin());
+    if (other->first == index) ++other;
+    if (const auto gone = m_engine.discard(other->second); !gone) return failed(gone);
+    m_images.erase(other);
   }
   return restore(*image, Purpose::rehearse);
 }

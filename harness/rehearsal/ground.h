@@ -58,6 +58,8 @@ class Ground {
   /// From here on there are no rows of our making, in new instances. Nobody else may be at work on the
   /// ground.
   Result<void> stop_seeding();
+  /// From here on rows are made at the base, and in no table that the trial brings.
+  void seed_the_base_alone() { m_seeds_trial = false; }
   /// Tables that stayed empty, with the reason.
   const std::map<std::string, std::string>& refusals() const { return m_refusals; }
   /// Waits for what is still being put into the store. What went wrong there harms no verdict: it is told.
@@ -103,6 +105,7 @@ class Ground {
   Notes m_base;
   bool m_from_snapshot = false;
   bool m_seeds;
+  bool m_seeds_trial = true;
   int m_directories = 0;
   std::future<Result<void>> m_storing;
   std::map<std::string, std::string> m_refusals;

@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "record/names.h"
 #include "rehearsal/chain.h"
 #include "rehearsal/course.h"
 
@@ -55,7 +56,13 @@ ReleaseCourse::ReleaseCourse(engine::Engine& engine, const scenario::Scenario& s
       m_run(run),
       m_release(run.release.emplace()),
       m_plan(scenario.release.value_or(scenario::ReleasePlan{})),
-      m_ground(engine, scenario, history, trial, options) {}
+      m_ground(engine, scenario, history, trial, options) {
+  if (m_trial.first > 0) m_release.from = m_history.migrations[m_trial.first - 1].version;
+  m_release.to = m_history.migrations[m_trial.judged.back()].version;
+  m_release.environment = m_plan.environment;
+  m_release.database = m_scenario.database;
+  m_ground.seed_the_base_alone();
+}
 
 void ReleaseCourse::say(const std::string& what) const {
   if (m_options.progress) m_options.progress(what);
@@ -136,11 +143,6 @@ Result<void> ReleaseCourse::prepare() {
     if (table.rows > 0 && !table.storage.empty()) m_tables.push_back(table.table);
   }
   if (m_ground.seeds()) m_run.made_rows = m_options.seed_rows;
-  const auto& migrations = m_history.migrations;
-  if (m_trial.first > 0) m_release.from = migrations[m_trial.first - 1].version;
-  m_release.to = migrations[m_trial.judged.back()].version;
-  m_release.environment = m_plan.environment;
-  m_release.database = m_scenario.database;
   const auto bytes = m_production->size();
   if (!bytes) return failed(bytes);
   m_release.database_bytes = *bytes;
@@ -152,40 +154,58 @@ Result<void> ReleaseCourse::prepare() {
   return {};
 }
 
-/// A plan that names no backups knows their names only here.
+/// What only the engine knows: its forms, and the names of its usual backups.
 Result<void> ReleaseCourse::check_plan() const {
+  const auto forms = m_production->backup_forms();
+  std::vector<std::string> names;
+  for (const auto& backup : m_plan.backups) {
+    names.push_back(backup.name);
+    if (backup.form == record::BackupForm::command ||
+        std::find(forms.begin(), forms.end(), backup.form) != forms.end())
+      continue;
+    std::vector<std::string> known;
+    for (const auto form : forms) known.emplace_back(name_of(form));
+    return failed(FailureKind::usage,
+                  fmt::format("backup '{}': {} has no form '{}'", backup.name, m_run.server.engine,
+                              name_of(backup.form)),
+                  "its forms are " + join(known, ", "), backup.location);
+  }
   std::vector<Way> ways = m_plan.roads;
   if (m_plan.on_failure) ways.push_back(*m_plan.on_failure);
   for (const Way& way : ways) {
-    if (way.backup.empty() || planned(way.backup) != nullptr) continue;
-    std::vector<std::string> names;
-    for (const auto& backup : m_plan.backups) names.push_back(backup.name);
-    return failed(FailureKind::usage, fmt::format("no backup is named '{}'", way.backup),
-                  "the backups are " + join(names, ", "), way.location);
+    if (!way.backup.empty() && planned(way.backup) == nullptr)
+      return failed(FailureKind::usage, fmt::format("no backup is named '{}'", way.backup),
+                    "the backups are " + join(names, ", "), way.location);
+    if (way.open && m_history.dialect != sql::Dialect::sqlite)
+      return failed(FailureKind::usage, "a way back with 'open: true' is one over a file of SQLite's",
+                    "leave 'open' out", way.location);
   }
   return {};
 }
 
 /// Each tried in a transaction that is rolled back.
 Result<void> ReleaseCourse::ask(const std::vector<scenario::Invariant>& checks, Instance& instance,
-                                Step& step) {
+                                bool before, Step& step) {
   for (const scenario::Invariant& check : checks) {
     const auto answer = instance.try_query({check.sql, {}});
     if (!answer) return failed(answer);
-    if (answer->error) {
-      refuse(step, fmt::format("{}: {}", check.name, text_of(*answer->error)));
-    } else if (check.equals && *check.equals != answer->text()) {
-      refuse(step, fmt::format("{}: is {}, must be {}", check.name, abridged(answer->text()), *check.equals));
-    } else {
-      step.evidence.push_back(fmt::format("{}: {}", check.name, check.equals ? *check.equals : "ran"));
-    }
+    record::ReleaseCheck& seen = m_release.checks.emplace_back();
+    seen.name = check.name;
+    seen.before = before;
+    seen.held = !answer->error && (!check.equals || *check.equals == answer->text());
+    seen.found = answer->error ? text_of(*answer->error) : check.equals ? abridged(answer->text()) : "it ran";
+    if (!seen.held)
+      refuse(step, fmt::format("{}: {}{}", check.name, seen.found,
+                               check.equals ? ", must be " + *check.equals : ""));
+    else
+      step.evidence.push_back(fmt::format("{}: {}", check.name, seen.found));
   }
   return {};
 }
 
 Result<void> ReleaseCourse::pre_checks() {
   return step("pre-checks", [&](Step& step) -> Result<void> {
-    if (const auto asked = ask(m_plan.pre_checks, *m_production, step); !asked) return asked;
+    if (const auto asked = ask(m_plan.pre_checks, *m_production, true, step); !asked) return asked;
     auto invariants = ask_invariants(*m_production, m_scenario, record::Moment::base, "");
     if (!invariants) return failed(invariants);
     m_run.invariants = std::move(*invariants);
@@ -331,7 +351,7 @@ Result<void> ReleaseCourse::verify(Step& step) {
 Result<void> ReleaseCourse::operate() {
   if (m_plan.operations.empty() && m_scenario.queries.empty()) return {};
   return step("operations", [&](Step& step) -> Result<void> {
-    if (const auto asked = ask(m_plan.operations, *m_production, step); !asked) return asked;
+    if (const auto asked = ask(m_plan.operations, *m_production, false, step); !asked) return asked;
     for (const auto& query : m_scenario.queries) {
       const auto answer = m_production->try_query({query.sql, query.parameters});
       if (!answer) return failed(answer);

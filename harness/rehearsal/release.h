@@ -39,7 +39,8 @@ class ReleaseCourse {
   Result<void> check_plan() const;
   Result<void> pre_checks();
   Result<void> try_on_copy(Step& step);
-  Result<void> ask(const std::vector<scenario::Invariant>& checks, engine::Instance& instance, Step& step);
+  Result<void> ask(const std::vector<scenario::Invariant>& checks, engine::Instance& instance, bool before,
+                   Step& step);
 
   Result<void> back_up_all();
   Result<void> fill_disk(record::Backup& backup, engine::BackupRequest request, Step& step);
@@ -62,6 +63,9 @@ class ReleaseCourse {
   Result<void> drive_restore(const scenario::ReleasePlan::Backup& plan, const Way& way);
   Result<void> break_off(record::Road& road, const engine::RestoreRequest& request);
   Result<void> look_at_end(record::Road& road, engine::Instance& instance);
+  Result<void> look_for_lost_rows(record::Road& road, engine::Instance& instance);
+  record::StateDifference away_from_backup(const engine::State& now,
+                                           std::vector<std::string>* left_out = nullptr) const;
   std::vector<record::LostRows> lost_rows(const engine::State& now) const;
 
   Result<void> fail_everywhere();

@@ -138,6 +138,7 @@ engine::BackupRequest ReleaseCourse::request_of(const scenario::ReleasePlan::Bac
   request.compress = plan.compress;
   request.command = plan.command;
   request.restore = plan.restore;
+  request.deadline = m_options.statement_timeout;
   return request;
 }
 
@@ -154,7 +155,7 @@ Result<void> ReleaseCourse::back_up_all() {
       backup.made = std::move(*made);
       backup.bytes = bytes_of(request.path);
       std::error_code error;
-      if (fs::exists(request.path, error)) {
+      if (fs::is_regular_file(request.path, error) || fs::is_directory(request.path, error)) {
         auto sum = sha256_of(request.path);
         if (!sum) return failed(sum);
         backup.sha256 = std::move(*sum);
@@ -244,7 +245,9 @@ Result<void> ReleaseCourse::prove(record::Backup& backup, const scenario::Releas
   for (std::string& said : backup.restored->said) said = told(std::move(said));
   const auto state = read(*m_elsewhere);
   if (state) {
-    backup.difference = engine::compare(m_before, *state);
+    std::vector<std::string> left_out;
+    backup.difference = away_from_backup(*state, &left_out);
+    for (std::string& what : left_out) step.evidence.push_back("not in the backup: " + told(std::move(what)));
   } else {
     if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
     backup.restored->failed = true;
@@ -268,8 +271,9 @@ Result<void> ReleaseCourse::prove(record::Backup& backup, const scenario::Releas
         counted(static_cast<std::int64_t>(backup.difference.objects.size() + backup.difference.data.size()),
                 "place")));
   } else if (!backup.restored->failed) {
-    step.evidence.push_back(fmt::format("restored elsewhere in {}: schema, rows and content are the same",
-                                        human(backup.restored->duration)));
+    step.evidence.insert(step.evidence.begin(),
+                         fmt::format("restored elsewhere in {}: schema, rows and content are the same",
+                                     human(backup.restored->duration)));
   }
   if (!backup.listed->failed)
     step.evidence.push_back(fmt::format("{}: {}", backup.listed->command, counted(backup.entries, "object")));
@@ -315,7 +319,7 @@ Result<void> ReleaseCourse::damage(record::Backup& backup, const scenario::Relea
       if (!state || restored->failed || restored->errors > 0) {
         known.noticed_by = "the restore";
         known.said = told(state ? first_word(*restored) : state.error().message);
-      } else if (!engine::compare(m_before, *state).empty()) {
+      } else if (!away_from_backup(*state).empty()) {
         known.noticed_by = "the comparison with what was backed up";
       }
     }

@@ -167,10 +167,9 @@ Result<void> ReleaseCourse::drive_downs() {
       road.location = outcome->run.error_location;
     }
     if (const auto looked = look_at_end(road, **instance); !looked) return looked;
-    // The rows written since are kept, and what they made of their tables is no fault of the downs.
-    std::set<std::string> touched;
-    for (const auto& data : engine::compare(m_after, m_used).data) touched.insert(data.table);
-    std::erase_if(road.difference.data, [&](const auto& data) { return touched.contains(data.table); });
+    if (!road.error) {
+      if (const auto looked = look_for_lost_rows(road, **instance); !looked) return looked;
+    }
     // Another order of columns is a finding of its own, which most people can live with.
     if (only_column_order(road.difference)) road.difference = {};
     step.ok = !road.error && road.difference.empty();
@@ -195,6 +194,79 @@ std::vector<record::LostRows> ReleaseCourse::lost_rows(const engine::State& now)
   return lost;
 }
 
+/// What a backup brings back by its nature is no difference: it is made anew, materialized views are filled
+/// from what they are of, and SQLite's journal mode is set by whoever opens the file. What hangs on the
+/// database itself is in no dump without --create, and told apart.
+record::StateDifference ReleaseCourse::away_from_backup(const engine::State& now,
+                                                        std::vector<std::string>* left_out) const {
+  record::StateDifference difference = engine::compare(m_before, now);
+  std::erase_if(difference.objects, [&](record::ObjectDifference& object) {
+    object.recreated = object.parent_recreated = false;
+    if (m_history.dialect == sql::Dialect::sqlite) {
+      if (object.kind != "database") return false;
+      std::erase_if(object.attributes,
+                    [](const auto& attribute) { return attribute.name == "journal_mode"; });
+      return object.change == record::Change::altered && object.attributes.empty();
+    }
+    if (object.kind != "setting" && object.kind != "database") return false;
+    std::string what = object.definition;
+    for (const auto& attribute : object.attributes)
+      what += fmt::format("{}{} {}", what.empty() ? "" : ", ", attribute.name, attribute.before);
+    if (left_out != nullptr)
+      left_out->push_back(fmt::format("{} {}: {}", object.kind, object.identity, what));
+    return true;
+  });
+  std::set<std::string> refreshed;
+  for (const auto& object : m_before.objects) {
+    if (object.kind == "materialized view") refreshed.insert(object.identity);
+  }
+  std::erase_if(difference.data, [&](const auto& data) { return refreshed.contains(data.table); });
+  return difference;
+}
+
+/// Behind downs the rows written since are still there, and hide whether those that were there before are:
+/// counted by key, or where there is none by number.
+Result<void> ReleaseCourse::look_for_lost_rows(Road& road, Instance& instance) {
+  std::set<std::string> touched;
+  for (const auto& data : engine::compare(m_after, m_used).data) touched.insert(data.table);
+  std::vector<record::DataDifference> hidden;
+  std::erase_if(road.difference.data, [&](const record::DataDifference& data) {
+    if (!touched.contains(data.table)) return false;
+    if (std::none_of(hidden.begin(), hidden.end(),
+                     [&](const auto& other) { return other.table == data.table; }))
+      hidden.push_back(data);
+    return true;
+  });
+  if (hidden.empty()) return {};
+  auto base = m_ground.base();
+  if (!base) return failed(base);
+  auto used = m_ground.from(*m_used_image);
+  if (!used) return failed(used);
+  for (record::DataDifference& data : hidden) {
+    auto counted = instance.compare_rows(**base, data.table);
+    if (!counted) return failed(counted);
+    if (!*counted) {
+      if (data.rows_after < data.rows_before) road.difference.data.push_back(std::move(data));
+      continue;
+    }
+    // What the writes themselves have deleted or changed is not the downs' doing.
+    const auto written = (*used)->compare_rows(**base, data.table);
+    const auto by_writes = [&](auto member) -> std::int64_t {
+      return written && *written ? (**written.*member).value_or(0) : 0;
+    };
+    record::DataDifference& now = **counted;
+    const std::int64_t lost = now.rows_lost.value_or(0) - by_writes(&record::DataDifference::rows_lost);
+    if (lost <= 0) continue;
+    now.rows_lost = lost;
+    now.change = record::DataChange::table_rows;
+    now.table = data.table;
+    now.rows_before = data.rows_before;
+    now.rows_after = data.rows_after;
+    road.difference.data.push_back(std::move(now));
+  }
+  return {};
+}
+
 Result<void> ReleaseCourse::look_at_end(Road& road, Instance& instance) {
   const auto now = read(instance);
   if (!now) {
@@ -202,7 +274,7 @@ Result<void> ReleaseCourse::look_at_end(Road& road, Instance& instance) {
     if (!road.error) road.error = unreadable(told(now.error().message));
     return {};
   }
-  road.difference = engine::compare(m_before, *now);
+  road.difference = away_from_backup(*now);
   road.lost = lost_rows(*now);
   return {};
 }
@@ -262,7 +334,7 @@ Result<void> ReleaseCourse::break_off(Road& road, const engine::RestoreRequest& 
     const auto left = read(**instance);
     if (!left) return failed(left);
     // One whose work was all done has nothing to tell.
-    if (!told_so && engine::compare(m_before, *left).empty()) continue;
+    if (!told_so && away_from_backup(*left).empty()) continue;
     road.broken_by = "its connection was ended half-way";
     road.noticed = told_so;
     auto again = (*instance)->bring_back(request);
@@ -270,7 +342,7 @@ Result<void> ReleaseCourse::break_off(Road& road, const engine::RestoreRequest& 
     road.again = std::move(*again);
     const auto state = read(**instance);
     if (!state) return failed(state);
-    road.again_difference = engine::compare(m_before, *state);
+    road.again_difference = away_from_backup(*state);
     return {};
   }
   return {};
@@ -392,7 +464,8 @@ Result<void> ReleaseCourse::answer(record::FailedRelease& failure, Instance& ins
   }
   const auto state = read(instance);
   if (!state) return failed(state);
-  failure.after = engine::compare(m_before, *state);
+  failure.after = away_from_backup(*state);
+  if (way.backup.empty() && only_column_order(failure.after)) failure.after = {};
   return {};
 }
 

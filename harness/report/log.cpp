@@ -154,9 +154,11 @@ std::string checklist_of(const Release& release) {
   if (release.checklist.empty()) return "";
   std::string text = "\n## Checklist\n\n";
   for (const auto& point : release.checklist) {
-    const std::string answer = point.mark == Mark::open     ? "open: only people can tell"
-                               : point.mark == Mark::failed ? "**not met**: " + cell(point.evidence)
-                                                            : cell(point.evidence);
+    const std::string answer =
+        point.mark == Mark::open
+            ? "open: " + (point.by.empty() ? std::string("only people can tell") : cell(point.evidence))
+        : point.mark == Mark::failed ? "**not met**: " + cell(point.evidence)
+                                     : cell(point.evidence);
     text += fmt::format("- [{}] {} — {}\n", point.mark == Mark::done ? "x" : " ", cell(point.point), answer);
   }
   return text;

@@ -86,6 +86,8 @@ std::string outcome_of(const record::Road& road) {
 
 std::string time_of(record::Microseconds here, const std::optional<record::TimeRange>& in_production) {
   if (!in_production) return human(here);
+  if (human(in_production->least) == human(in_production->most))
+    return fmt::format("{} here, {} in production", human(here), human(in_production->least));
   return fmt::format("{} here, {} to {} in production", human(here), human(in_production->least),
                      human(in_production->most));
 }
@@ -94,7 +96,8 @@ std::string losses_of(const record::Road& road) {
   std::vector<std::string> parts;
   for (const auto& lost : road.lost)
     parts.push_back(fmt::format("{} {} of {}", lost.table, lost.lost, lost.written));
-  return parts.empty() ? "none" : join(parts, ", ");
+  if (parts.empty()) return leads_back(road) ? "none" : "–";
+  return join(parts, ", ");
 }
 
 std::vector<std::string> surgical_ways(const record::Run& run) {
@@ -125,10 +128,12 @@ std::vector<std::string> release_lines(const record::Run& run) {
   for (const auto& way : surgical_ways(run)) lines.push_back("    " + abridged(way, 180));
   if (!release.checklist.empty()) lines.emplace_back("checklist");
   for (const auto& point : release.checklist) {
-    lines.push_back(fmt::format("  {} {}{}", box_of(point.mark), point.point,
-                                point.mark == record::Mark::open ? " (only people can tell)"
-                                : point.evidence.empty()         ? ""
-                                                                 : ": " + abridged(point.evidence, 120)));
+    lines.push_back(fmt::format(
+        "  {} {}{}", box_of(point.mark), point.point,
+        point.mark == record::Mark::open
+            ? (point.by.empty() ? std::string(" (only people can tell)") : " (" + point.evidence + ")")
+        : point.evidence.empty() ? ""
+                                 : ": " + abridged(point.evidence, 120)));
   }
   if (!release.risks.empty()) lines.emplace_back("risks");
   for (const auto& risk : release.risks) lines.push_back("  · " + abridged(risk, 180));

@@ -25,11 +25,11 @@ constexpr int k_newest_postgres = 18;
 
 using Texts = std::vector<std::string>;
 
-const Texts k_scenario_keys = {"scenario",        "engine",          "database",   "scale",     "init",
-                               "fixture",         "migrations",      "invariants", "after_up",  "queries",
-                               "allow",           "expect_findings", "levels",     "gate",      "depth",
-                               "longest_wait_ms", "production",      "writes",     "seed_rows", "old_release",
-                               "release"};
+const Texts k_scenario_keys = {"scenario",    "engine",          "database",        "scale",      "init",
+                               "fixture",     "fixture_at",      "migrations",      "invariants", "after_up",
+                               "queries",     "allow",           "expect_findings", "levels",     "gate",
+                               "depth",       "longest_wait_ms", "production",      "writes",     "seed_rows",
+                               "old_release", "release"};
 
 /// Turns the values of one file into a scenario, one function for each key.
 class Loader {
@@ -95,6 +95,7 @@ Result<Scenario> Loader::load(const Value& root) {
   m_scenario.scale = fields.count("scale").value_or(1);
   m_scenario.init = fields.texts("init");
   if (const Value* value = fields.find("fixture")) load_fixtures(*value);
+  m_scenario.fixture_at = fields.text("fixture_at");
   if (const Value* value = fields.required("migrations")) load_migrations(*value);
   each(fields, "invariants", &Loader::load_invariant);
   each(fields, "after_up", &Loader::load_expectation);

@@ -157,12 +157,13 @@ TEST_F(LoadTest, versions_keep_their_text) {
 }
 
 TEST_F(LoadTest, unknown_keys_are_refused) {
-  EXPECT_EQ(failure(with("invariant: []")),
-            "FILE:3:1: error: unknown key 'invariant' (did you mean 'invariants'?)\n"
-            "hint: a scenario knows: scenario, engine, database, scale, init, fixture, migrations, "
-            "invariants, after_up, "
-            "queries, allow, expect_findings, levels, gate, depth, "
-            "longest_wait_ms, production, writes, seed_rows, old_release, release");
+  EXPECT_EQ(
+      failure(with("invariant: []")),
+      "FILE:3:1: error: unknown key 'invariant' (did you mean 'invariants'?)\n"
+      "hint: a scenario knows: scenario, engine, database, scale, init, fixture, fixture_at, migrations, "
+      "invariants, after_up, "
+      "queries, allow, expect_findings, levels, gate, depth, "
+      "longest_wait_ms, production, writes, seed_rows, old_release, release");
   EXPECT_EQ(failure(with("queries:\n  - {name: ü, sqll: x}")),
             "FILE:4:15: error: unknown key 'sqll' (did you mean 'sql'?)\n"
             "hint: a query knows: name, sql, params, uses_index, at_most, at_least, same_result");

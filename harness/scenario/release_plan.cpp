@@ -15,6 +15,9 @@ namespace {
 using record::BackupForm;
 using Words = std::vector<std::string>;
 
+/// Each is a session of its own.
+constexpr int k_most_jobs = 32;
+
 /// What a point of a checklist can rest on beside checks by their names: the steps of a release check.
 const Words k_step_names = {"pre-checks", "disk space",   "backups",    "proofs", "dry run", "apply",
                             "downtime",   "verification", "operations", "writes", "roads",   "failures"};
@@ -87,7 +90,7 @@ class PlanReader {
       backup.form = backup.command.empty() ? form_named(form, value.location) : BackupForm::command;
       backup.name = fields.text("name");
       if (backup.name.empty()) backup.name = backup.command.empty() ? form : "own";
-      backup.jobs = fields.count("jobs").value_or(1);
+      backup.jobs = std::min(fields.count("jobs").value_or(1), k_most_jobs);
       if (const Value* level = fields.find("compress")) read_compression(*level, backup);
     } else {
       backup.name = read_text(m_problems, value, "a backup");

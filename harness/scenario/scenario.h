@@ -198,6 +198,8 @@ struct Scenario {
   std::string database = "lockkeeper";
   std::vector<std::string> init;  ///< SQL run before the fixture: roles, extensions
   std::vector<Fixture> fixtures;
+  /// The last version that the fixture holds already, as a dump of production does; empty: none.
+  std::string fixture_at;
   std::string migrations_path;
   std::string format;  ///< empty: detected
   Tool tool;

@@ -26,7 +26,11 @@ void find_backup_unreadable(const record::Run& run, const scenario::Scenario& sc
     if (backup.made.failed) {
       report(fmt::format("backup '{}' cannot be made: {}", backup.name, backup.made.status),
              backup.made.said);
-    } else if (backup.sha256.empty() || backup.bytes == 0) {
+    } else if (backup.sha256.empty()) {
+      report(
+          fmt::format("backup '{}' leaves no file, and whoever made it says that it went well", backup.name),
+          {});
+    } else if (backup.bytes == 0) {
       report(fmt::format("backup '{}' is empty, and whoever made it says that it went well", backup.name),
              {});
     } else if (backup.listed && backup.listed->failed) {

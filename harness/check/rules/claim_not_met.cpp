@@ -32,6 +32,8 @@ void find_downtime(const record::Run& run, const scenario::Scenario& scenario,
                                               human(*scenario.release->downtime_at_most),
                                               span_text(downtime.measured, downtime.in_production)));
   finding.location = place_of(scenario, "");
+  finding.advice =
+      "claim what is true, or make the slow statements shorter: see the steps that apply migrations";
   findings.push_back(std::move(finding));
 }
 

@@ -61,8 +61,33 @@ void judge_before(const Expectation& expectation, const ExpectationObservation& 
          k_what_to_do, findings);
 }
 
+/// Pre-checks and operations of a release.
+void judge_checks(const record::Run& run, const scenario::Scenario& scenario,
+                  std::vector<record::Finding>& findings) {
+  if (!run.release || !scenario.release) return;
+  for (const record::ReleaseCheck& check : run.release->checks) {
+    if (check.held) continue;
+    const auto& planned = check.before ? scenario.release->pre_checks : scenario.release->operations;
+    const auto asked =
+        std::find_if(planned.begin(), planned.end(), [&](const auto& one) { return one.name == check.name; });
+    record::Finding finding =
+        finding_of(k_expectation_not_met,
+                   fmt::format("{} '{}' does not hold: {}{}", check.before ? "pre-check" : "operation",
+                               check.name, check.found,
+                               asked != planned.end() && asked->equals ? ", must be " + *asked->equals : ""));
+    if (asked != planned.end()) {
+      finding.location = asked->location;
+      finding.statement = abridged(asked->sql, 120);
+    }
+    finding.advice = check.before ? "put it right before the release, or correct the check"
+                                  : "mend what the new schema refuses, or correct the operation";
+    findings.push_back(std::move(finding));
+  }
+}
+
 void find_expectation_not_met(const record::Run& run, const scenario::Scenario& scenario,
                               std::vector<record::Finding>& findings) {
+  judge_checks(run, scenario, findings);
   for (const ExpectationObservation& observation : run.expectations) {
     if (observation.index >= scenario.after_up.size()) continue;
     const Expectation& expectation = scenario.after_up[observation.index];

@@ -27,13 +27,6 @@ std::string summary_of(const record::StateDifference& difference) {
   return object_summary(difference.objects, Later::after_down);
 }
 
-/// pg_dump's manual: what hangs on the database itself comes with --create alone.
-bool loses_settings(const record::StateDifference& difference) {
-  return std::any_of(difference.objects.begin(), difference.objects.end(), [](const auto& object) {
-    return object.kind == "setting" && object.change == record::Change::lost;
-  });
-}
-
 /// What its proof has said already.
 bool is_known(const record::Release& release, const record::Road& road) {
   if (unproved(release, road.backup) != nullptr) return true;
@@ -50,10 +43,6 @@ void find_restore_differs(const record::Run& run, const scenario::Scenario& scen
     record::Finding finding = finding_of(k_restore_differs, std::move(message));
     finding.location = std::move(location);
     add_difference(difference, finding);
-    if (loses_settings(difference))
-      finding.evidence.emplace_back(
-          "settings of the database are in a dump that is made with --create, and come back "
-          "with pg_restore --create");
     findings.push_back(std::move(finding));
     return &findings.back();
   };
@@ -73,6 +62,8 @@ void find_restore_differs(const record::Run& run, const scenario::Scenario& scen
       auto* finding = report(fmt::format("the way back '{}' does not end where the backup was made: {}",
                                          road.name, summary_of(road.difference)),
                              road.difference, place_of(scenario, road));
+      if (road.kind == record::RoadKind::downs)
+        finding->advice = "make the downs bring back what they list here, or rely on another way back";
       for (const auto& tool : road.runs) finding->evidence.insert(finding->evidence.begin(), tool.command);
     } else if (road.again && !told(*road.again) && !road.again_difference.empty()) {
       report(fmt::format("taken again after {}, the way back '{}' ends elsewhere: {}", road.broken_by,

@@ -17,6 +17,7 @@
 #include "engine/decompress.h"
 #include "engine/postgres/client_tools.h"
 #include "engine/postgres/connection.h"
+#include "engine/postgres/untie.h"
 #include "engine/tool_process.h"
 
 namespace lockkeeper::engine::postgres {
@@ -67,6 +68,8 @@ std::string as_typed(const std::vector<std::string>& argv) {
 struct ClientStreams {
   FileStream* input = nullptr;
   std::string* output = nullptr;
+  std::chrono::milliseconds deadline{0};
+  Leftovers leftovers = Leftovers::await;
 };
 
 Result<ToolRun> run_client(const BackupPlace& place, std::vector<std::string> argv, std::string text,
@@ -76,17 +79,22 @@ Result<ToolRun> run_client(const BackupPlace& place, std::vector<std::string> ar
   Command command = client_command(*environment, parameter_of(place.connection, "options"), std::move(argv));
   command.environment["PGAPPNAME"] = "lockkeeper backup";
   command.run_as = place.run_as;
-  command.directory = "/";
+  if (command.argv.front() != "sh") command.directory = "/";
   command.file_limit = room;
   const auto start = std::chrono::steady_clock::now();
   RunOptions options;
+  options.deadline = streams.deadline;
+  options.leftovers = streams.leftovers;
   if (streams.input != nullptr)
     options.input = [&](char* buffer, std::size_t size) { return streams.input->read(buffer, size); };
   auto finished = lockkeeper::run(command, options);
   ToolRun run;
   run.command = std::move(text);
-  if (!finished && streams.input != nullptr && finished.error().kind == FailureKind::usage) {
-    // What is fed to it cannot be unpacked to its end.
+  const bool out_of_time =
+      !finished && finished.error().kind == FailureKind::environment && streams.deadline.count() > 0;
+  if (out_of_time || (!finished && streams.input != nullptr && finished.error().kind == FailureKind::usage)) {
+    // It did not end, or what is fed to it cannot be unpacked to its end.
+    run.duration = std::chrono::duration_cast<record::Microseconds>(std::chrono::steady_clock::now() - start);
     run.failed = true;
     run.errors = 1;
     run.status = "ended by us";
@@ -119,22 +127,26 @@ Result<std::string> with_database(const BackupPlace& place, const std::string& c
   if (!environment) return failed(environment);
   const auto value = [&](const char* name) {
     const auto found = environment->find(name);
-    return found == environment->end() ? std::string() : found->second;
+    return shell_word(found == environment->end() ? std::string() : found->second);
   };
   // The password stays in the environment: a command line shows it.
-  return with_places(command, {{"{file}", file},
+  return with_places(command, {{"{file}", shell_word(file)},
                                {"{host}", value("PGHOST")},
                                {"{port}", value("PGPORT")},
                                {"{user}", value("PGUSER")},
                                {"{database}", value("PGDATABASE")}});
 }
 
-Result<ToolRun> run_own(const BackupPlace& place, const std::string& command, const fs::path& path,
-                        std::optional<std::uint64_t> room) {
-  auto line = with_database(place, command, path.string());
+/// Where we were started, as whoever wrote it tries it; what it leaves running is ended with it.
+Result<ToolRun> run_own(const BackupPlace& place, const std::string& command, const BackupRequest& request) {
+  auto line = with_database(place, command, request.path.string());
   if (!line) return failed(line);
-  return run_client(place, {"sh", "-c", *line}, with_places(command, {{"{file}", path.filename().string()}}),
-                    room);
+  const auto text = with_database(place, command, request.path.filename().string());
+  if (!text) return failed(text);
+  ClientStreams streams;
+  streams.deadline = request.deadline;
+  streams.leftovers = Leftovers::end;
+  return run_client(place, {"sh", "-c", *line}, *text, request.room, streams);
 }
 
 std::string database_argument(const std::string& connection) {
@@ -165,7 +177,6 @@ std::string_view format_of(BackupForm form) {
 Result<void> renew_database(const std::string& connection) {
   const std::string name = parameter_of(connection, "dbname");
   // Any database will do to stand in meanwhile; "postgres" may have been dropped.
-  std::optional<Connection> session;
   Result<Connection> opened = failed(FailureKind::environment, "no database to stand in");
   for (const char* other : {"postgres", "template1"}) {
     const auto elsewhere = with_parameter(connection, "dbname", other);
@@ -180,8 +191,12 @@ Result<void> renew_database(const std::string& connection) {
       {name});
   if (!comment) return failed(comment);
   const std::string quoted = opened->quoted_name(name);
-  const auto dropped = opened->rows(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted));
-  if (!dropped) return failed(dropped);
+  const std::string drop = fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted);
+  if (!opened->run_to_end(drop)) {
+    untie_database(connection);
+    const auto dropped = opened->rows(drop);
+    if (!dropped) return failed(dropped);
+  }
   std::string create = fmt::format("CREATE DATABASE {} TEMPLATE template0", quoted);
   if (!comment->empty()) {
     const auto& row = comment->front();
@@ -298,7 +313,7 @@ Result<std::uint64_t> database_size(const std::string& connection) {
 
 Result<ToolRun> back_up(const BackupPlace& place, const BackupRequest& request) {
   if (const auto ours = hand_over(place, request.path.parent_path()); !ours) return failed(ours);
-  if (request.form == BackupForm::command) return run_own(place, request.command, request.path, request.room);
+  if (request.form == BackupForm::command) return run_own(place, request.command, request);
   if (place.tools->pg_dump.empty()) return no_program("pg_dump");
   const std::string database = parameter_of(place.connection, "dbname");
   std::vector<std::string> argv = {place.tools->pg_dump.string(), "-w",
@@ -363,8 +378,11 @@ Result<ToolRun> bring_back(const BackupPlace& place, const RestoreRequest& reque
   std::optional<Cutter> cutter;
   if (request.cut_after) cutter.emplace(place.connection, *request.cut_after);
   const auto run = [&]() -> Result<ToolRun> {
-    if (backup.form == BackupForm::command && !backup.restore.empty())
-      return run_own(place, backup.restore, backup.path, std::nullopt);
+    if (backup.form == BackupForm::command && !backup.restore.empty()) {
+      BackupRequest unlimited = backup;
+      unlimited.room.reset();
+      return run_own(place, backup.restore, unlimited);
+    }
     const std::string database = parameter_of(place.connection, "dbname");
     const std::string file = backup.path.filename().string();
     auto packed = unpacked(backup.path);

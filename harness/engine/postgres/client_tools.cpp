@@ -1,5 +1,6 @@
 #include "engine/postgres/client_tools.h"
 
+#include <cstdlib>
 #include <regex>
 #include <set>
 #include <utility>
@@ -14,6 +15,12 @@ Command client_command(const std::map<std::string, std::string>& environment, co
   command.argv = std::move(argv);
   command.unset = {"PG*", "PSQL*"};
   command.environment = environment;
+  // What libpq takes for our own sessions is taken for theirs.
+  for (const char* name : {"PGPASSWORD", "PGPASSFILE"}) {
+    const char* const value = std::getenv(name);
+    if (value != nullptr && !command.environment.contains("PGPASSWORD"))
+      command.environment.emplace(name, value);
+  }
   command.environment["PGOPTIONS"] = options;
   command.environment["PGAPPNAME"] = "lockkeeper fixture";
   command.environment["PGCLIENTENCODING"] = "UTF8";

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "engine/postgres/connection.h"
 #include "engine/postgres/instance.h"
+#include "engine/postgres/untie.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -167,28 +168,8 @@ class Databases {
     // A database that is named in DROP DATABASE is one of ours, so nothing of anybody else's goes with this.
     m_session.run_to_end(fmt::format("ALTER DATABASE {} WITH IS_TEMPLATE false ALLOW_CONNECTIONS true",
                                      m_session.quoted_name(name)));
-    untie(name);
+    if (const auto inside = connection(name)) untie_database(*inside);
     return m_session.run_to_end(drop);
-  }
-
-  /// FORCE ends sessions, but neither what PREPARE TRANSACTION left nor a subscription; only a session in the
-  /// database itself may.
-  void untie(const std::string& name) const {
-    const auto inside = connection(name);
-    if (!inside) return;
-    auto session = Connection::open(*inside);
-    if (!session) return;
-    session->run_to_end("SET search_path = ''; SET default_transaction_read_only = off; SET ROLE NONE");
-    // Who is no superuser may not read pg_subscription.subconninfo, but these columns.
-    for (const char* query :
-         {"SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = "
-          "current_database()",
-          "SELECT format(step, subname) FROM unnest('{ALTER SUBSCRIPTION %I DISABLE,"
-          "ALTER SUBSCRIPTION %I SET (slot_name = NONE),DROP SUBSCRIPTION %I}'::text[]) step,  "
-          "pg_subscription"
-          " WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"}) {
-      for (const Connection::Row& row : session->rows_to_end(query)) session->run_to_end(row[0].value_or(""));
-    }
   }
 
   std::string m_url;

@@ -27,14 +27,25 @@ std::string in_quotes(const std::string& text) {
 }
 
 Result<ToolRun> run_words(std::vector<std::string> argv, std::string text, const fs::path& file,
-                          std::optional<std::uint64_t> room) {
+                          std::optional<std::uint64_t> room, const RunOptions& options = {}) {
   Command command;
   command.argv = std::move(argv);
   command.environment = {{"LC_ALL", "C"}, {"LOCKKEEPER_DATABASE", file.string()}};
-  command.directory = "/";
+  if (command.argv.front() != "sh") command.directory = "/";
   command.file_limit = room;
   const auto start = std::chrono::steady_clock::now();
-  auto finished = lockkeeper::run(command, {});
+  auto finished = lockkeeper::run(command, options);
+  if (!finished && options.deadline.count() > 0 && finished.error().kind == FailureKind::environment) {
+    ToolRun late;
+    late.command = std::move(text);
+    late.duration =
+        std::chrono::duration_cast<record::Microseconds>(std::chrono::steady_clock::now() - start);
+    late.failed = true;
+    late.status = "ended by us";
+    late.errors = 1;
+    late.said = {abridged(finished.error().message, 400)};
+    return late;
+  }
   if (!finished) {
     if (command.argv.front() == "sqlite3" && finished.error().kind == FailureKind::environment)
       finished.error().hint = "install sqlite3";
@@ -55,12 +66,16 @@ Result<ToolRun> run_words(std::vector<std::string> argv, std::string text, const
   return run;
 }
 
-Result<ToolRun> run_own(const std::string& command, const fs::path& file, const fs::path& path,
-                        std::optional<std::uint64_t> room) {
-  const std::string line = with_places(command, {{"{file}", path.string()}, {"{database}", file.string()}});
-  const std::string text =
-      with_places(command, {{"{file}", path.filename().string()}, {"{database}", file.filename().string()}});
-  return run_words({"sh", "-c", line}, text, file, room);
+/// Where we were started; what it leaves running is ended with it.
+Result<ToolRun> run_own(const std::string& command, const fs::path& file, const BackupRequest& request) {
+  const std::string line = with_places(
+      command, {{"{file}", shell_word(request.path.string())}, {"{database}", shell_word(file.string())}});
+  const std::string text = with_places(
+      command, {{"{file}", request.path.filename().string()}, {"{database}", file.filename().string()}});
+  RunOptions options;
+  options.deadline = request.deadline;
+  options.leftovers = Leftovers::end;
+  return run_words({"sh", "-c", line}, text, file, request.room, options);
 }
 
 /// Of the restored file: damage that SQLite itself sees.
@@ -147,7 +162,7 @@ Result<ToolRun> back_up(const fs::path& file, const BackupRequest& request) {
   const std::string to = request.path.filename().string();
   switch (request.form) {
     case BackupForm::command:
-      return run_own(request.command, file, request.path, request.room);
+      return run_own(request.command, file, request);
     case BackupForm::online:
       return run_words({"sqlite3", file.string(), ".backup " + in_quotes(request.path.string())},
                        fmt::format("sqlite3 {} '.backup {}'", from, to), file, request.room);
@@ -162,6 +177,10 @@ Result<ToolRun> back_up(const fs::path& file, const BackupRequest& request) {
 
 Result<BackupContents> look_into(const BackupRequest& request, const std::vector<std::string>& tables) {
   BackupContents contents;
+  constexpr std::string_view k_mark{"SQLite format 3\0", 16};
+  const bool is_database = first_bytes(request.path, k_mark.size()) == k_mark;
+  // What only the scenario's own command can read is proved by bringing it back.
+  if (!is_database && request.form == BackupForm::command && !request.restore.empty()) return contents;
   contents.run.command = fmt::format("sqlite3 {} 'PRAGMA integrity_check'", request.path.filename().string());
   contents.run.status = "read";
   const auto refuse = [&](const std::string& why) {
@@ -171,8 +190,7 @@ Result<BackupContents> look_into(const BackupRequest& request, const std::vector
     return contents;
   };
   const auto start = std::chrono::steady_clock::now();
-  constexpr std::string_view k_mark{"SQLite format 3\0", 16};
-  if (first_bytes(request.path, k_mark.size()) != k_mark) return refuse("it is no database of SQLite");
+  if (!is_database) return refuse("it is no database of SQLite");
   auto copy = Database::open(request.path, Database::Mode::read_write);
   if (!copy) return refuse(copy.error().message);
   const auto sound = copy->rows("PRAGMA integrity_check(5)");
@@ -205,8 +223,7 @@ Result<ToolRun> bring_back(const fs::path& file, const RestoreRequest& request, 
   const std::string to = file.filename().string();
   const std::string from = backup.path.filename().string();
   Result<ToolRun> run =
-      backup.form == BackupForm::command && !backup.restore.empty()
-          ? run_own(backup.restore, file, backup.path, std::nullopt)
+      backup.form == BackupForm::command && !backup.restore.empty() ? run_own(backup.restore, file, backup)
       : backup.form == BackupForm::online
           ? run_words({"sqlite3", file.string(), ".restore " + in_quotes(backup.path.string())},
                       fmt::format("sqlite3 {} '.restore {}'", to, from), file, std::nullopt)

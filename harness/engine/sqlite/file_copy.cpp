@@ -39,6 +39,19 @@ Result<std::vector<std::string>> column_names(const std::filesystem::path& file)
   return names;
 }
 
+namespace {
+
+/// Pages are copied as they are: damage comes along.
+Result<void> expect_sound(Database& copy) {
+  const auto found = copy.value("PRAGMA quick_check(1)");
+  if (!found) return failed(found);
+  if (*found == "ok") return {};
+  return failed(FailureKind::environment, fmt::format("the database is damaged: {}", *found),
+                "look at it with sqlite3 and PRAGMA integrity_check; nothing was written");
+}
+
+}  // namespace
+
 Result<void> copy_database(const std::filesystem::path& from, const std::filesystem::path& to) {
   auto source = Database::open(from, Database::Mode::read_only, k_patience);
   if (!source) return failed(source);
@@ -58,7 +71,7 @@ Result<void> copy_database(const std::filesystem::path& from, const std::filesys
   }
   // Finishing leaves the error with the copy's connection.
   const int finished = sqlite3_backup_finish(backup.release());
-  if (code == SQLITE_DONE && finished == SQLITE_OK) return {};
+  if (code == SQLITE_DONE && finished == SQLITE_OK) return expect_sound(*copy);
   return tl::unexpected<Failure>(copy_failure(*copy, code));
 }
 

@@ -172,6 +172,9 @@ class FileInstance : public Instance {
   }
   Result<record::ToolRun> bring_back(const RestoreRequest& request) override;
   Result<std::optional<std::string>> fault_under_writer(const BackupRequest& request) override {
+    // What only another command can read says nothing here.
+    if (request.form == record::BackupForm::command && !request.restore.empty())
+      return std::optional<std::string>();
     auto fault = sqlite::fault_under_writer(m_file, request, m_settings);
     m_last.reset();
     if (!fault) return failed(fault);
