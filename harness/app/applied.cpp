@@ -35,17 +35,6 @@ std::string change_set(const std::string& version) {
   return file_end == std::string::npos ? "" : version.substr(file_end);
 }
 
-std::string hexadecimal(const std::string& bytes) {
-  constexpr const char* k_digits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += k_digits[byte >> 4U];
-    text += k_digits[byte & 15U];
-  }
-  return text;
-}
-
 /// All that tools write into their tables for a migration: its version, its file's or folder's name, or the
 /// SHA-256 of the file (Drizzle).
 std::set<std::string> keys_of(const history::Migration& migration, const std::string& tool) {
@@ -54,7 +43,7 @@ std::set<std::string> keys_of(const history::Migration& migration, const std::st
                                 path.filename().string(), path.stem().string(),
                                 path.parent_path().filename().string()};
   if (tool == "drizzle") {
-    if (const auto text = read_file(path)) keys.insert(hexadecimal(Sha256().add(*text).digest()));
+    if (const auto text = read_file(path)) keys.insert(Sha256().add(*text).hex());
   }
   keys.insert(change_set(migration.version));
   keys.erase("");

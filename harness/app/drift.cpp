@@ -112,9 +112,7 @@ Result<Drift> find_drift(const engine::State& there, const scenario::Scenario& s
   if (const auto ready = ground.prepare(); !ready) return failed(ready);
   const auto own_tables = own_tables_of(history, applied);
   const engine::State made = comparable(ground.base_state(), own_tables);
-  auto difference = engine::compare(made, comparable(there, own_tables));
-  // On two servers every object is another one.
-  for (auto& object : difference.objects) object.recreated = object.parent_recreated = false;
+  const auto difference = engine::compare_apart(made, comparable(there, own_tables));
   if (auto failure = ground.settle()) return tl::unexpected(std::move(*failure));
   Drift drift;
   drift.built_on = fmt::format("{} {}", (*engine)->server().engine, (*engine)->server().version);

@@ -32,13 +32,7 @@ class ExistingServer : public ::testing::Test {
   }
 
   std::vector<std::string> ask(const std::string& database, const std::string& sql) const {
-    auto session = Connection::open(m_server.connection(database));
-    if (!session) throw std::runtime_error(session.error().message);
-    const auto rows = session->rows(sql);
-    if (!rows) throw std::runtime_error(rows.error().message);
-    std::vector<std::string> values;
-    for (const auto& row : *rows) values.push_back(row.at(0).value_or("NULL"));
-    return values;
+    return m_server.ask(database, sql);
   }
   std::vector<std::string> databases() const {
     return ask("postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1");

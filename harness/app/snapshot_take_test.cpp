@@ -113,13 +113,7 @@ class SnapshotTake : public ::testing::Test {
   }
 
   std::vector<std::string> ask(const std::string& database, const std::string& sql) const {
-    auto session = Connection::open(m_server.connection(database));
-    if (!session) throw std::runtime_error(session.error().message);
-    const auto rows = session->rows(sql);
-    if (!rows) throw std::runtime_error(rows.error().message);
-    std::vector<std::string> values;
-    for (const auto& row : *rows) values.push_back(row.at(0).value_or("NULL"));
-    return values;
+    return m_server.ask(database, sql);
   }
   std::string url(const std::string& database = "shop") const { return m_server.connection(database); }
   Start here() const { return {m_folder.path()}; }

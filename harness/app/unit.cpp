@@ -6,6 +6,7 @@
 #include "app/target.h"
 #include "base/interrupt.h"
 #include "base/run_directory.h"
+#include "base/text.h"
 #include "check/rule.h"
 #include "engine/postgres/connection.h"
 #include "history/load.h"
@@ -16,17 +17,6 @@ namespace lockkeeper::app {
 
 namespace {
 
-/// A word as a shell takes it.
-std::string quoted(const std::string& word) {
-  const bool plain = !word.empty() && word.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789_-./:=@%+,") == std::string::npos;
-  if (plain) return word;
-  std::string result = "'";
-  for (const char c : word) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
-}
-
 /// Reports are read by many.
 std::string without_password(const std::string& url) {
   using namespace engine::postgres;
@@ -36,24 +26,24 @@ std::string without_password(const std::string& url) {
 /// The command that brings the first failure back, with its database left open.
 std::string reproduction(const Unit& unit, const UnitContext& context, const record::Run& run) {
   std::string command = fmt::format("lockkeeper {} {}{}", unit.release ? "release" : "check",
-                                    quoted(unit.target), unit.options);
+                                    shell_word(unit.target), unit.options);
   for (const auto& finding : run.findings) {
     const bool stops = finding.level >= run.gate && !finding.allowed && !finding.expected;
     if (!stops || unit.release) continue;
     // The chain is judged over all of the trial; one step of it would not bring it back.
     if (finding.rule != "chain-broken" && !finding.migration.empty())
-      command += " --only " + quoted(finding.migration);
+      command += " --only " + shell_word(finding.migration);
     break;
   }
-  for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + quoted(fixture);
+  for (const auto& fixture : context.options.texts("fixture")) command += " --fixture " + shell_word(fixture);
   const auto& seed = context.options.values["seed-rows"];
   if (!seed.defaulted()) command += fmt::format(" --seed-rows {}", seed.as<int>());
   for (const char* option : {"fixture-at", "format", "engine", "transaction", "depth", "pg-bin"}) {
     if (context.options.has(option))
-      command += fmt::format(" --{} {}", option, quoted(context.options.text(option)));
+      command += fmt::format(" --{} {}", option, shell_word(context.options.text(option)));
   }
   if (context.options.has("server"))
-    command += " --server " + quoted(without_password(context.options.text("server")));
+    command += " --server " + shell_word(without_password(context.options.text("server")));
   if (unit.version) command += fmt::format(" --pg-version {}", *unit.version);
   return unit.release ? command : command + " --keep";
 }

@@ -85,6 +85,17 @@ std::string Sha256::digest() const {
   return digest;
 }
 
+std::string Sha256::hex() const {
+  constexpr std::string_view k_digits = "0123456789abcdef";
+  std::string text;
+  for (const char c : digest()) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += k_digits[byte >> 4U];
+    text += k_digits[byte & 15U];
+  }
+  return text;
+}
+
 std::string base64(std::string_view bytes) {
   constexpr std::string_view k_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;

@@ -12,6 +12,7 @@ class Sha256 {
  public:
   Sha256& add(std::string_view bytes);
   std::string digest() const;  ///< of all so far, 32 bytes
+  std::string hex() const;     ///< the same as 64 lower-case hexadecimal digits
 
  private:
   void take_block(const unsigned char* block);

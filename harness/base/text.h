@@ -30,6 +30,9 @@ bool is_date(std::string_view text);
 /// character.
 std::string abridged(std::string_view text, std::size_t limit = 100);
 
+/// A word as a shell takes it: in single quotes where it needs them.
+std::string shell_word(std::string_view word);
+
 /// "1,234,567"
 std::string grouped(std::int64_t number);
 /// "3 rows", "1 row"

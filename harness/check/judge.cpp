@@ -125,6 +125,11 @@ const std::vector<scenario::ExpectedFinding>& expected_in(const Run& run, const 
   return scenario.release ? scenario.release->expect_findings : k_none;
 }
 
+/// Does the scenario show faults, which then have to appear?
+bool shows_faults(const Run& run, const Scenario& scenario) {
+  return !scenario.expect_findings.empty() || !expected_in(run, scenario).empty();
+}
+
 bool mark_expected(Run& run, const scenario::ExpectedFinding& expected) {
   bool appeared = false;
   for (Finding& finding : run.findings) {
@@ -175,7 +180,7 @@ record::Verdict verdict_of(const Run& run, const Scenario& scenario) {
   const auto any = [&](auto condition) {
     return std::any_of(run.findings.begin(), run.findings.end(), condition);
   };
-  if (scenario.expect_findings.empty() && expected_in(run, scenario).empty()) {
+  if (!shows_faults(run, scenario)) {
     const bool stopped = any([&](const Finding& f) { return !f.allowed && f.level >= run.gate; });
     return stopped ? record::Verdict::fail : record::Verdict::pass;
   }
@@ -222,9 +227,8 @@ void judge(Run& run, const Scenario& scenario, std::string_view today) {
   if (!run.release) return;
   decide(run, scenario);
   // A point of the checklist that is not met stops a release too, unless faults are what is to be shown.
-  const bool shows_faults = !scenario.expect_findings.empty() || !expected_in(run, scenario).empty();
   if (run.release->decision == record::Decision::no_go && run.verdict == record::Verdict::pass &&
-      !shows_faults)
+      !shows_faults(run, scenario))
     run.verdict = record::Verdict::fail;
 }
 

@@ -20,19 +20,12 @@ using record::Microseconds;
 using record::Release;
 using record::ReleaseStep;
 using record::Road;
-using record::RoadKind;
 
 /// Fewer rows than this say nothing about the time for each.
 constexpr std::int64_t k_rows_to_go_by = 1000;
 
 Microseconds times(Microseconds time, double factor) {
   return Microseconds(static_cast<std::int64_t>(static_cast<double>(time.count()) * factor));
-}
-
-RoadKind kind_of(const scenario::ReleasePlan::Way& way) {
-  if (way.backup.empty()) return RoadKind::downs;
-  if (way.open) return RoadKind::restore_open;
-  return way.over ? RoadKind::restore_over : RoadKind::restore_fresh;
 }
 
 /// The steps that a word of the checklist stands for.
@@ -67,7 +60,7 @@ void answer(ChecklistPoint& point, bool holds, std::string evidence) {
 }
 
 /// By an invariant, a pre-check or an operation of that name.
-bool answer_by_check(const record::Run& run, ChecklistPoint& point) {
+void answer_by_check(const record::Run& run, const scenario::Scenario& scenario, ChecklistPoint& point) {
   std::vector<std::string> answers;
   bool same = true;
   for (const auto& seen : run.invariants) {
@@ -81,19 +74,13 @@ bool answer_by_check(const record::Run& run, ChecklistPoint& point) {
       return finding.rule == "invariant-broken" && finding.message.find(point.by) != std::string::npos;
     });
     answer(point, same && !broken, abridged(join(answers, " → ")));
-    return true;
+    return;
   }
-  for (const ReleaseStep& step : run.release->steps) {
-    for (const std::string& line : step.evidence) {
-      if (!line.starts_with(point.by + ": ")) continue;
-      const std::string rest = line.substr(point.by.size() + 2);
-      answer(point,
-             rest.find(", must be ") == std::string::npos && rest.find("SQLSTATE") == std::string::npos,
-             rest);
-      return true;
-    }
+  for (const record::ReleaseCheck& check : run.release->checks) {
+    if (check.name != point.by) continue;
+    answer(point, check.held, answer_to(scenario, check));
+    return;
   }
-  return false;
 }
 
 void mark(const record::Run& run, const scenario::Scenario& scenario, ChecklistPoint& point) {
@@ -103,7 +90,7 @@ void mark(const record::Run& run, const scenario::Scenario& scenario, ChecklistP
     std::vector<std::string> works;
     std::vector<std::string> fails;
     for (const Road& road : release.roads) {
-      if (road.named) (works_as_said(road) ? works : fails).push_back(road.name);
+      if (road.named) (road.leads_back() ? works : fails).push_back(road.name);
     }
     if (release.roads.empty()) return;
     answer(point, fails.empty() && !works.empty(),
@@ -134,7 +121,7 @@ void mark(const record::Run& run, const scenario::Scenario& scenario, ChecklistP
   }
   const auto steps = steps_named(release, point.by);
   if (steps.empty()) {
-    answer_by_check(run, point);
+    answer_by_check(run, scenario, point);
     return;
   }
   std::vector<std::string> evidence;
@@ -156,29 +143,24 @@ void add_risks(const record::Run& run, const scenario::Scenario& scenario, Relea
       risk(fmt::format("{}: {}{}", finding.rule, finding.message,
                        finding.allowed ? " (allowed: " + finding.reason + ")" : ""));
   }
-  for (const ReleaseStep& step : release.steps) {
-    if (step.name == "pre-checks") {
-      for (const std::string& line : step.evidence) {
-        if (line.starts_with("constraint ") || line.starts_with("rows of ") || line.starts_with("index ") ||
-            line.starts_with("is there already"))
-          risk("before the release: " + line);
-      }
-    }
-    for (const std::string& line : step.evidence) {
-      if (line.starts_with("not in the backup: "))
-        risk(line + ": a dump has it with --create alone; keep it elsewhere, and set it again");
-    }
-    if (!step.ok && step.name.ends_with("on a new server"))
-      risk(fmt::format("{}: {}: keep pg_dumpall --globals-only beside it", step.name,
-                       step.evidence.empty() ? "" : step.evidence.front()));
-    if (step.ok || !step.name.ends_with("while somebody writes")) continue;
-    risk(fmt::format("{}: {}: stop the application first", step.name,
-                     step.evidence.empty() ? "" : step.evidence.front()));
+  for (const std::string& what : release.forewarnings) risk("before the release: " + what);
+  for (const record::Backup& backup : release.backups) {
+    for (const std::string& what : backup.left_out)
+      risk(fmt::format(
+          "not in the backup: {}: a dump has it with --create alone; keep it elsewhere, and set it again",
+          what));
+    if (backup.writer_fault && !backup.writer_fault->empty())
+      risk(fmt::format("backup {} while somebody writes: {}: stop the application first", backup.name,
+                       *backup.writer_fault));
+    if (backup.on_new_server && !backup.on_new_server->clean())
+      risk(fmt::format("restore of {} on a new server: {}: keep pg_dumpall --globals-only beside it",
+                       backup.name,
+                       backup.on_new_server->said.empty() ? "" : backup.on_new_server->said.front()));
   }
   for (const Road& road : release.roads) {
     std::int64_t lost = 0;
     for (const auto& table : road.lost) lost += table.lost;
-    if (lost > 0 && road.named && works_as_said(road))
+    if (lost > 0 && road.named && road.leads_back())
       risk(fmt::format("{}: what is written after the backup is lost ({} here)", road.name,
                        counted(lost, "row")));
   }
@@ -193,17 +175,23 @@ void add_risks(const record::Run& run, const scenario::Scenario& scenario, Relea
 
 }  // namespace
 
-bool works_as_said(const Road& road) {
-  if (road.error || !road.difference.empty()) return false;
-  return std::all_of(road.runs.begin(), road.runs.end(),
-                     [](const record::ToolRun& run) { return !run.failed && run.errors == 0; });
+const scenario::Invariant* planned(const scenario::Scenario& scenario, const record::ReleaseCheck& check) {
+  if (!scenario.release) return nullptr;
+  const auto& asked = check.before ? scenario.release->pre_checks : scenario.release->operations;
+  const auto found =
+      std::find_if(asked.begin(), asked.end(), [&](const auto& one) { return one.name == check.name; });
+  return found == asked.end() ? nullptr : &*found;
+}
+
+std::string answer_to(const scenario::Scenario& scenario, const record::ReleaseCheck& check) {
+  const scenario::Invariant* const asked = planned(scenario, check);
+  const bool says = !check.held && asked != nullptr && asked->equals;
+  return says ? fmt::format("{}, must be {}", check.found, *asked->equals) : check.found;
 }
 
 const record::Backup* unproved(const record::Release& release, const std::string& name) {
   for (const record::Backup& backup : release.backups) {
-    const auto told = [](const std::optional<record::ToolRun>& run) {
-      return run && (run->failed || run->errors > 0);
-    };
+    const auto told = [](const std::optional<record::ToolRun>& run) { return run && !run->clean(); };
     const bool unsound =
         backup.made.failed || backup.bytes == 0 || told(backup.listed) || told(backup.restored);
     if (backup.name == name && unsound) return &backup;
@@ -262,7 +250,7 @@ Location place_of(const scenario::Scenario& scenario, const std::string& backup)
 Location place_of(const scenario::Scenario& scenario, const Road& road) {
   if (scenario.release) {
     for (const auto& way : scenario.release->roads) {
-      if (way.backup == road.backup && kind_of(way) == road.kind) return way.location;
+      if (way.backup == road.backup && way.kind() == road.kind) return way.location;
     }
   }
   return place_of(scenario, road.backup);

@@ -27,8 +27,10 @@ std::optional<Estimate> with_all_rows_of_production(record::Microseconds measure
 /// "1.2 s here, 4 min to 7 min with the rows of production"
 std::string span_text(record::Microseconds measured, const std::optional<Estimate>& in_production);
 
-/// Did it end where it should, and did nobody have to be told otherwise?
-bool works_as_said(const record::Road& road);
+/// Where the plan asks this; null where it does not.
+const scenario::Invariant* planned(const scenario::Scenario& scenario, const record::ReleaseCheck& check);
+/// "5000, must be 0" where it does not hold, else what was found.
+std::string answer_to(const scenario::Scenario& scenario, const record::ReleaseCheck& check);
 
 /// The backup of this name where it could not be read or brought back by itself: no road by it can lead back.
 const record::Backup* unproved(const record::Release& release, const std::string& name);

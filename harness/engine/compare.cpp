@@ -130,4 +130,11 @@ record::StateDifference compare(const State& before, const State& after) {
   return difference;
 }
 
+record::StateDifference compare_apart(const State& before, const State& after) {
+  record::StateDifference difference = compare(before, after);
+  for (record::ObjectDifference& object : difference.objects)
+    object.recreated = object.parent_recreated = false;
+  return difference;
+}
+
 }  // namespace lockkeeper::engine

@@ -111,6 +111,10 @@ struct Step {
 /// All by which `after` differs from `before`, sorted by kind and identity.
 record::StateDifference compare(const State& before, const State& after);
 
+/// The same of two databases that were not made from one another, where every object is another one and none
+/// was made anew.
+record::StateDifference compare_apart(const State& before, const State& after);
+
 /// The sequences that stand elsewhere.
 std::vector<record::SequenceMove> compare_sequences(const State& before, const State& after);
 

@@ -63,16 +63,6 @@ std::string with_places(std::string text, const Places& places) {
   return text;
 }
 
-std::string shell_word(const std::string& value) {
-  const bool plain = !value.empty() && value.find_first_not_of(
-                                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                           "0123456789_-./:@%+,") == std::string::npos;
-  if (plain) return value;
-  std::string word = "'";
-  for (const char c : value) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
-}
-
 Command completed_command(const ToolRequest& request, const Places& places,
                           const std::map<std::string, std::string>& given, const std::string& unset) {
   Command command = request.command;

@@ -16,8 +16,6 @@ namespace lockkeeper::engine {
 using Places = std::vector<std::pair<std::string_view, std::string>>;
 
 std::string with_places(std::string text, const Places& places);
-/// A value as a shell takes it: in quotes where it needs them.
-std::string shell_word(const std::string& value);
 /// The request's command with the places filled in arguments and environment. `given` are variables that it
 /// may set otherwise; those of a pattern in `unset` are not passed on.
 Command completed_command(const ToolRequest& request, const Places& places,

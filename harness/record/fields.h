@@ -473,7 +473,10 @@ void fields(Archive& archive, Of<Archive, Backup>& backup) {
   archive("unlisted", backup.unlisted);
   archive("restored", backup.restored);
   archive("difference", backup.difference);
+  archive("left_out", backup.left_out);
   archive("damages", backup.damages);
+  archive("writer_fault", backup.writer_fault);
+  archive("on_new_server", backup.on_new_server);
   archive("without_room", backup.without_room);
 }
 
@@ -565,6 +568,7 @@ void fields(Archive& archive, Of<Archive, Release>& release) {
   archive("database_bytes", release.database_bytes);
   archive("free_bytes", release.free_bytes);
   archive("steps", release.steps);
+  archive("forewarnings", release.forewarnings);
   archive("checks", release.checks);
   archive("backups", release.backups);
   archive("written", release.written);

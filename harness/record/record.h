@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -501,6 +502,9 @@ struct ToolRun {
   std::string status;             ///< "exit code 1"
   std::int64_t errors = 0;        ///< that it told, whatever it ended with
   std::vector<std::string> said;  ///< the first of them, or its last words where it failed without any
+
+  /// Did it end well, and tell of no error on its way? psql ends well whatever it told.
+  bool clean() const { return !failed && errors == 0; }
 };
 
 /// A copy of a backup, damaged on purpose, and what told it from a sound one.
@@ -522,7 +526,13 @@ struct Backup {
   std::vector<std::string> unlisted;  ///< tables that it should name and does not
   std::optional<ToolRun> restored;    ///< into an empty database
   StateDifference difference;         ///< what was backed up → what came of it
+  std::vector<std::string>
+      left_out;  ///< what hangs on the database itself, and is in no dump without --create
   std::vector<Damage> damages;
+  /// Made while somebody writes: what it misses or has too much; empty: nothing; none: not tried.
+  std::optional<std::string> writer_fault;
+  std::optional<ToolRun>
+      on_new_server;  ///< brought back on a server that has no roles; tried with one of them
   std::optional<ToolRun> without_room;  ///< made once more where the disk is full: has to fail
 };
 
@@ -565,6 +575,12 @@ struct Road {
   bool noticed = true;  ///< the program said so
   std::optional<ToolRun> again;
   StateDifference again_difference;
+
+  /// Did it end where it should, and did nobody have to be told otherwise?
+  bool leads_back() const {
+    return !error && difference.empty() &&
+           std::all_of(runs.begin(), runs.end(), [](const ToolRun& run) { return run.clean(); });
+  }
 };
 
 /// The release stopped in its middle, and what the runner then does by itself.
@@ -625,6 +641,7 @@ struct Release {
   std::uint64_t database_bytes = 0;
   std::uint64_t free_bytes = 0;  ///< where backups go
   std::vector<ReleaseStep> steps;
+  std::vector<std::string> forewarnings;  ///< what is amiss in the database before anything is done
   std::vector<ReleaseCheck> checks;
   std::vector<Backup> backups;
   std::vector<TableRows> written;  ///< since the backup, by the new release

@@ -146,6 +146,7 @@ inline Release full_release() {
   release.database_bytes = 8;
   release.free_bytes = 9;
   release.steps = {{"pre-checks", Microseconds(1), Microseconds(2), false, {"an orphan"}}};
+  release.forewarnings = {"an index is INVALID"};
   release.checks = {{"orphans", true, true, "0"}};
   release.backups = {{"nightly",
                       BackupForm::command,
@@ -158,7 +159,10 @@ inline Release full_release() {
                       {"public.users"},
                       full_tool_run(),
                       full_difference(),
+                      {"setting database"},
                       {{"cut to half its size", "pg_restore --list", "unexpected end of file"}},
+                      "rows are missing",
+                      full_tool_run(),
                       full_tool_run()}};
   release.written = {{"public.users", 3}};
   release.roads = {{RoadKind::restore_over,

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/interrupt.h"
 #include "base/text.h"
 #include "check/identity.h"
 #include "rehearsal/course.h"
@@ -282,7 +281,7 @@ Result<void> Course::write_and_go_back(Passage& passage) {
   const auto restored = writes ? instance->restore_sequences(passage.after) : failed(writes);
   if (writes) record.writes = std::move(**writes);
   if (restored) return {};
-  if (restored.error().kind == FailureKind::interrupted || interrupted()) return failed(restored);
+  if (by_interrupt(restored.error())) return failed(restored);
   // Down has ended our sessions, or the server: another instance goes on.
   if (!writes) record.skipped.push_back({record::Stage::after_writes, restored.error().message});
   if (instance == m_beside.get())

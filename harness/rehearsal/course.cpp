@@ -36,6 +36,10 @@ engine::Touched everything() {
   return touched;
 }
 
+bool by_interrupt(const Failure& failure) {
+  return failure.kind == FailureKind::interrupted || interrupted();
+}
+
 engine::Touched united(engine::Touched touched, const engine::Touched& more) {
   touched.everything = touched.everything || more.everything;
   touched.tables.insert(more.tables.begin(), more.tables.end());
@@ -338,7 +342,7 @@ Result<std::optional<engine::State>> Course::state_after(SideRun& run, const eng
   auto state = m_instance->read_state(&previous, touched, earlier);
   if (state && m_instance->has_ended()) state = failed(FailureKind::environment, "the server has ended");
   if (state) return std::optional(std::move(*state));
-  if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
+  if (by_interrupt(state.error())) return failed(state);
   if (!run.error) {
     run.error =
         record::SqlError{"", "the database cannot be read after it: " + state.error().message, "", "", ""};

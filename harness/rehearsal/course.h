@@ -161,10 +161,6 @@ class Course {
 /// Appends what `noise` holds.
 void add(record::StateDifference& to, const record::StateDifference& noise);
 
-/// True where only the order of columns differs.
-bool only_column_order(const record::StateDifference& difference);
-
-engine::Touched everything();
 engine::Touched united(engine::Touched touched, const engine::Touched& more);
 
 }  // namespace lockkeeper::rehearsal

@@ -8,9 +8,9 @@
 #include "base/interrupt.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "check/finding.h"
 #include "record/names.h"
 #include "rehearsal/chain.h"
-#include "rehearsal/course.h"
 
 namespace lockkeeper::rehearsal {
 
@@ -27,11 +27,6 @@ constexpr std::size_t k_most_evidence = 20;
 bool says_already_there(const record::Notice& notice) {
   static const std::set<std::string> k_duplicates = {"42P07", "42701", "42710", "42P06", "42723"};
   return k_duplicates.contains(notice.sqlstate);
-}
-
-std::string text_of(const record::SqlError& error) {
-  return error.sqlstate.empty() ? error.message
-                                : fmt::format("{} (SQLSTATE {})", error.message, error.sqlstate);
 }
 
 /// The first of them is what is told first.
@@ -73,6 +68,11 @@ std::string ReleaseCourse::told(std::string message) const {
   for (std::size_t at = message.find(ours); at != std::string::npos; at = message.find(ours, at))
     message.erase(at, ours.size());
   return message;
+}
+
+record::ToolRun ReleaseCourse::told(record::ToolRun run) const {
+  for (std::string& said : run.said) said = told(std::move(said));
+  return run;
 }
 
 Result<void> ReleaseCourse::step(const std::string& name, const std::function<Result<void>(Step&)>& act) {
@@ -193,7 +193,9 @@ Result<void> ReleaseCourse::ask(const std::vector<scenario::Invariant>& checks, 
     seen.name = check.name;
     seen.before = before;
     seen.held = !answer->error && (!check.equals || *check.equals == answer->text());
-    seen.found = answer->error ? text_of(*answer->error) : check.equals ? abridged(answer->text()) : "it ran";
+    seen.found = answer->error  ? check::error_text(*answer->error)
+                 : check.equals ? abridged(answer->text())
+                                : "it ran";
     if (!seen.held)
       refuse(step, fmt::format("{}: {}{}", check.name, seen.found,
                                check.equals ? ", must be " + *check.equals : ""));
@@ -209,13 +211,20 @@ Result<void> ReleaseCourse::pre_checks() {
     auto invariants = ask_invariants(*m_production, m_scenario, record::Moment::base, "");
     if (!invariants) return failed(invariants);
     m_run.invariants = std::move(*invariants);
-    for (const auto& fact : m_ground.base_violations())
-      refuse(step, fmt::format("rows of {} break {}: {}", fact.table, fact.object, fact.detail));
+    auto& forewarnings = m_release.forewarnings;
+    for (const auto& fact : m_ground.base_violations()) {
+      forewarnings.push_back(fmt::format("rows of {} break {}: {}", fact.table, fact.object, fact.detail));
+      refuse(step, forewarnings.back());
+    }
     for (const auto& fact : engine::schema_facts(engine::State{}, m_before)) {
-      if (fact.kind == record::SchemaFactKind::index_invalid)
-        refuse(step, fmt::format("index {} on {} is INVALID", fact.object, fact.table));
-      if (fact.kind == record::SchemaFactKind::constraint_not_validated)
-        step.evidence.push_back(fmt::format("constraint {} on {} is NOT VALID", fact.object, fact.table));
+      if (fact.kind == record::SchemaFactKind::index_invalid) {
+        forewarnings.push_back(fmt::format("index {} on {} is INVALID", fact.object, fact.table));
+        refuse(step, forewarnings.back());
+      }
+      if (fact.kind == record::SchemaFactKind::constraint_not_validated) {
+        forewarnings.push_back(fmt::format("constraint {} on {} is NOT VALID", fact.object, fact.table));
+        step.evidence.push_back(forewarnings.back());
+      }
     }
     return try_on_copy(step);
   });
@@ -233,15 +242,16 @@ Result<void> ReleaseCourse::try_on_copy(Step& step) {
         m_rewritten =
             std::max(m_rewritten, static_cast<std::uint64_t>(std::max<std::int64_t>(rewrite.bytes, 0)));
       for (const auto& notice : statement.notices) {
-        if (says_already_there(notice))
-          refuse(step, fmt::format("is there already: {} (up of {})", notice.message,
-                                   m_history.migrations[index].version));
+        if (!says_already_there(notice)) continue;
+        m_release.forewarnings.push_back(fmt::format("is there already: {} (up of {})", notice.message,
+                                                     m_history.migrations[index].version));
+        refuse(step, m_release.forewarnings.back());
       }
     }
     if (!outcome->run.error) continue;
     const auto& error = *outcome->run.error;
     refuse(step, fmt::format("up of {} fails on these rows: {}{}{}", m_history.migrations[index].version,
-                             text_of(error), error.detail.empty() ? "" : ": ", error.detail));
+                             check::error_text(error), error.detail.empty() ? "" : ": ", error.detail));
     return {};
   }
   step.evidence.push_back(
@@ -284,7 +294,7 @@ Result<bool> ReleaseCourse::apply(std::size_t index) {
     auto& forward = record.forward.emplace(std::move(outcome->run));
     count_rows_met(forward, m_states.back());
     if (forward.error) {
-      refuse(step, text_of(*forward.error));
+      refuse(step, check::error_text(*forward.error));
       applied = false;
       return {};
     }
@@ -307,7 +317,7 @@ Result<void> ReleaseCourse::try_dry(const history::Migration& migration, record:
   return step("dry run " + migration.version, [&](Step& step) -> Result<void> {
     auto dry = dry_run(*m_production, migration, m_states.back());
     if (!dry) return failed(dry);
-    if (dry->error) refuse(step, text_of(*dry->error));
+    if (dry->error) refuse(step, check::error_text(*dry->error));
     if (!dry->change.empty() || dry->bytes_changed) refuse(step, "it changed the database");
     if (step.ok) step.evidence.emplace_back("it ran, and changed nothing");
     record.dry_run = std::move(*dry);
@@ -321,11 +331,13 @@ Result<void> ReleaseCourse::verify(Step& step) {
   if (!invariants) return failed(invariants);
   m_run.invariants.insert(m_run.invariants.end(), invariants->begin(), invariants->end());
   if (const auto analyzed = m_production->analyze(); !analyzed) return analyzed;
-  auto base = m_ground.base();
-  if (!base) return failed(base);
-  auto expectations = ask_expectations(m_scenario, **base, *m_production);
-  if (!expectations) return failed(expectations);
-  m_run.expectations = std::move(*expectations);
+  if (!m_scenario.after_up.empty()) {
+    auto base = m_ground.base();
+    if (!base) return failed(base);
+    auto expectations = ask_expectations(m_scenario, **base, *m_production);
+    if (!expectations) return failed(expectations);
+    m_run.expectations = std::move(*expectations);
+  }
   for (const auto& seen : m_run.expectations) {
     if (!seen.after_held) refuse(step, fmt::format("{}: {}", seen.description, abridged(seen.after_found)));
   }
@@ -356,7 +368,7 @@ Result<void> ReleaseCourse::operate() {
       const auto answer = m_production->try_query({query.sql, query.parameters});
       if (!answer) return failed(answer);
       if (answer->error)
-        refuse(step, fmt::format("query '{}': {}", query.name, text_of(*answer->error)));
+        refuse(step, fmt::format("query '{}': {}", query.name, check::error_text(*answer->error)));
       else
         step.evidence.push_back(fmt::format("query '{}': {}", query.name,
                                             counted(static_cast<std::int64_t>(answer->rows.size()), "row")));

@@ -45,6 +45,8 @@ class ReleaseCourse {
   Result<void> back_up_all();
   Result<void> fill_disk(record::Backup& backup, engine::BackupRequest request, Step& step);
   Result<void> prove_all();
+  Result<void> stand_elsewhere();
+  engine::RestoreRequest into_new_database(engine::BackupRequest backup) const;
   Result<void> prove(record::Backup& backup, const scenario::ReleasePlan::Backup& plan, Step& step);
   Result<void> damage(record::Backup& backup, const scenario::ReleasePlan::Backup& plan, Step& step);
   Result<void> prove_on_new_server();
@@ -81,6 +83,7 @@ class ReleaseCourse {
   Result<engine::State> read(engine::Instance& instance) const;
   /// A message without the directories of this run.
   std::string told(std::string message) const;
+  record::ToolRun told(record::ToolRun run) const;
   void say(const std::string& what) const;
 
   engine::Engine& m_engine;

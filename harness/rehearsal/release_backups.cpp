@@ -4,13 +4,10 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "base/hash.h"
-#include "base/interrupt.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "record/names.h"
-#include "rehearsal/course.h"
 #include "rehearsal/release.h"
 
 /// Backups are made by the tools of a runbook, and proved by bringing them back.
@@ -21,54 +18,51 @@ namespace {
 namespace fs = std::filesystem;
 using record::BackupForm;
 
-/// Of the roads of a directory form, that of one file says most: its largest.
-fs::path largest_file(const fs::path& path) {
+/// A backup is a file, or a directory of files.
+std::vector<fs::path> files_of(const fs::path& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) return path;
-  fs::path largest;
-  std::uintmax_t most = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
-    if (!entry.is_regular_file() || entry.file_size() < most) continue;
-    most = entry.file_size();
-    largest = entry.path();
+  if (!fs::is_directory(path, error)) return {path};
+  std::vector<fs::path> files;
+  const auto entries = list_tree(path, Hashing::none);
+  for (const TreeEntry& entry : entries.value_or(std::vector<TreeEntry>())) {
+    if (entry.kind == TreeEntry::Kind::file) files.push_back(path / entry.path);
   }
-  return largest;
+  return files;
+}
+
+/// 0 where there is none.
+std::uint64_t size_of(const fs::path& file) {
+  std::error_code error;
+  const auto size = fs::file_size(file, error);
+  return error ? 0 : size;
+}
+
+std::uint64_t bytes_of(const fs::path& path) {
+  std::uint64_t bytes = 0;
+  for (const fs::path& file : files_of(path)) bytes += size_of(file);
+  return bytes;
+}
+
+/// Of a directory the one that says most.
+fs::path largest_file(const fs::path& path) {
+  const auto files = files_of(path);
+  const auto largest = std::max_element(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
+    return size_of(a) < size_of(b);
+  });
+  return largest == files.end() ? fs::path() : *largest;
 }
 
 Result<std::string> sha256_of(const fs::path& path) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  const bool many = fs::is_directory(path, error);
-  if (many) {
-    for (const auto& entry : fs::recursive_directory_iterator(path, error)) {
-      if (entry.is_regular_file()) files.push_back(entry.path());
-    }
-    std::sort(files.begin(), files.end());
-  } else {
-    files.push_back(path);
-  }
   Sha256 sum;
   std::vector<char> buffer(1U << 20);
-  for (const fs::path& file : files) {
-    if (many) sum.add(fs::relative(file, path).string());
+  for (const fs::path& file : files_of(path)) {
+    if (file != path) sum.add(fs::relative(file, path).string());
     std::ifstream in(file, std::ios::binary);
     if (!in) return cannot("read", file);
     while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0)
       sum.add(std::string_view(buffer.data(), static_cast<std::size_t>(in.gcount())));
   }
-  std::string hex;
-  for (const char byte : sum.digest()) hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return hex;
-}
-
-std::uint64_t bytes_of(const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error)) {
-    const auto size = fs::file_size(path, error);
-    return error ? 0 : size;
-  }
-  const auto entries = list_tree(path, Hashing::none);
-  return entries ? total_size(*entries) : 0;
+  return sum.hex();
 }
 
 std::string suffix_of(BackupForm form) {
@@ -198,10 +192,23 @@ Result<void> ReleaseCourse::fill_disk(record::Backup& backup, engine::BackupRequ
   return {};
 }
 
-Result<void> ReleaseCourse::prove_all() {
+/// A clean instance, where backups are brought back.
+Result<void> ReleaseCourse::stand_elsewhere() {
   auto elsewhere = m_ground.base();
   if (!elsewhere) return failed(elsewhere);
   m_elsewhere = std::move(*elsewhere);
+  return {};
+}
+
+engine::RestoreRequest ReleaseCourse::into_new_database(engine::BackupRequest backup) const {
+  engine::RestoreRequest restore;
+  restore.backup = std::move(backup);
+  restore.fresh = true;
+  return restore;
+}
+
+Result<void> ReleaseCourse::prove_all() {
+  if (const auto stands = stand_elsewhere(); !stands) return stands;
   for (record::Backup& backup : m_release.backups) {
     if (backup.sha256.empty()) continue;
     const auto& plan = *planned(backup.name);
@@ -215,11 +222,12 @@ Result<void> ReleaseCourse::prove_all() {
     const auto fault = m_elsewhere->fault_under_writer(request);
     if (!fault) return failed(fault);
     if (!*fault) continue;
+    backup.writer_fault = told(**fault);
     Step writer;
     writer.name = fmt::format("backup {} while somebody writes", backup.name);
-    writer.ok = (*fault)->empty();
+    writer.ok = backup.writer_fault->empty();
     writer.evidence.push_back(writer.ok ? "it holds what was committed and no more, or refuses"
-                                        : told(**fault));
+                                        : *backup.writer_fault);
     note(std::move(writer));
   }
   m_elsewhere.reset();
@@ -232,35 +240,27 @@ Result<void> ReleaseCourse::prove(record::Backup& backup, const scenario::Releas
   const auto request = request_of(plan);
   auto contents = m_elsewhere->look_into(request, m_tables);
   if (!contents) return failed(contents);
-  backup.listed = std::move(contents->run);
-  for (std::string& said : backup.listed->said) said = told(std::move(said));
+  backup.listed = told(std::move(contents->run));
   backup.entries = contents->entries;
   backup.unlisted = std::move(contents->unlisted);
-  engine::RestoreRequest restore;
-  restore.backup = request;
-  restore.fresh = true;
-  auto restored = m_elsewhere->bring_back(restore);
+  auto restored = m_elsewhere->bring_back(into_new_database(request));
   if (!restored) return failed(restored);
-  backup.restored = std::move(*restored);
-  for (std::string& said : backup.restored->said) said = told(std::move(said));
+  backup.restored = told(std::move(*restored));
   const auto state = read(*m_elsewhere);
   if (state) {
-    std::vector<std::string> left_out;
-    backup.difference = away_from_backup(*state, &left_out);
-    for (std::string& what : left_out) step.evidence.push_back("not in the backup: " + told(std::move(what)));
+    backup.difference = away_from_backup(*state, &backup.left_out);
+    for (const std::string& what : backup.left_out) step.evidence.push_back("not in the backup: " + what);
   } else {
-    if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
+    if (by_interrupt(state.error())) return failed(state);
     backup.restored->failed = true;
     backup.restored->said.push_back(told(state.error().message));
-    auto another = m_ground.base();
-    if (!another) return failed(another);
-    m_elsewhere = std::move(*another);
+    if (const auto stands = stand_elsewhere(); !stands) return stands;
   }
   if (backup.listed->failed) {
     step.ok = false;
     step.evidence.push_back(fmt::format("cannot be read: {}", first_word(*backup.listed)));
   }
-  if (backup.restored->failed || backup.restored->errors > 0) {
+  if (!backup.restored->clean()) {
     step.ok = false;
     step.evidence.push_back("restored elsewhere: " + first_word(*backup.restored));
   }
@@ -305,18 +305,13 @@ Result<void> ReleaseCourse::damage(record::Backup& backup, const scenario::Relea
       known.noticed_by = contents->run.command;
       known.said = told(first_word(contents->run));
     } else {
-      engine::RestoreRequest restore;
-      restore.backup = request;
-      restore.fresh = true;
-      auto restored = m_elsewhere->bring_back(restore);
+      auto restored = m_elsewhere->bring_back(into_new_database(request));
       const auto state = restored ? read(*m_elsewhere) : failed(restored);
       if (!state) {
-        if (state.error().kind == FailureKind::interrupted || interrupted()) return failed(state);
-        auto another = m_ground.base();
-        if (!another) return failed(another);
-        m_elsewhere = std::move(*another);
+        if (by_interrupt(state.error())) return failed(state);
+        if (const auto stands = stand_elsewhere(); !stands) return stands;
       }
-      if (!state || restored->failed || restored->errors > 0) {
+      if (!state || !restored->clean()) {
         known.noticed_by = "the restore";
         known.said = told(state ? first_word(*restored) : state.error().message);
       } else if (!away_from_backup(*state).empty()) {
@@ -334,7 +329,7 @@ Result<void> ReleaseCourse::damage(record::Backup& backup, const scenario::Relea
 /// A dump of one database holds no roles: a new server may lack what its owners and privileges name.
 Result<void> ReleaseCourse::prove_on_new_server() {
   const auto dump = std::find_if(m_release.backups.begin(), m_release.backups.end(), [](const auto& backup) {
-    return backup.restored && !backup.restored->failed && backup.restored->errors == 0;
+    return backup.restored && backup.restored->clean();
   });
   if (m_history.dialect == sql::Dialect::sqlite || !m_engine.images_are_directories() ||
       dump == m_release.backups.end())
@@ -344,13 +339,11 @@ Result<void> ReleaseCourse::prove_on_new_server() {
     if (!image) return failed(image);
     auto instance = m_ground.from(*image);
     if (!instance) return failed(instance);
-    engine::RestoreRequest restore;
-    restore.backup = request_of(*planned(dump->name));
-    restore.fresh = true;
-    auto restored = (*instance)->bring_back(restore);
+    auto restored = (*instance)->bring_back(into_new_database(request_of(*planned(dump->name))));
     if (!restored) return failed(restored);
-    step.ok = !restored->failed && restored->errors == 0;
-    for (std::string& said : restored->said) step.evidence.push_back(told(std::move(said)));
+    dump->on_new_server = told(std::move(*restored));
+    step.ok = dump->on_new_server->clean();
+    step.evidence = dump->on_new_server->said;
     if (step.ok) step.evidence.emplace_back("it needs nothing that the backup does not hold");
     return m_engine.discard(*image);
   });

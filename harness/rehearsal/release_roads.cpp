@@ -3,9 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "base/interrupt.h"
 #include "base/text.h"
-#include "rehearsal/course.h"
 #include "rehearsal/release.h"
 
 /// Every road back from the state after the release and its first writes, and what the release's own runner
@@ -25,12 +23,6 @@ constexpr std::size_t k_most_failures = 8;
 constexpr std::ptrdiff_t k_most_answers = 4;
 constexpr std::string_view k_not_cut = "not cut: ";
 
-RoadKind kind_of(const scenario::ReleasePlan::Way& way) {
-  if (way.backup.empty()) return RoadKind::downs;
-  if (way.open) return RoadKind::restore_open;
-  return way.over ? RoadKind::restore_over : RoadKind::restore_fresh;
-}
-
 /// An instance that cannot be read after a road is the road's doing.
 record::SqlError unreadable(std::string message) {
   return {"", std::move(message), "", "", ""};
@@ -39,7 +31,7 @@ record::SqlError unreadable(std::string message) {
 }  // namespace
 
 std::string title_of(const scenario::ReleasePlan::Way& way) {
-  switch (kind_of(way)) {
+  switch (way.kind()) {
     case RoadKind::downs:
       return "the migrations' downs";
     case RoadKind::restore_over:
@@ -54,9 +46,9 @@ std::string title_of(const scenario::ReleasePlan::Way& way) {
 
 bool ReleaseCourse::is_named(const Way& way) const {
   // Where the runbook names none, a backup is there to be brought back into a new database.
-  if (!m_plan.names_roads) return kind_of(way) == RoadKind::restore_fresh;
+  if (!m_plan.names_roads) return way.kind() == RoadKind::restore_fresh;
   return std::any_of(m_plan.roads.begin(), m_plan.roads.end(), [&](const Way& named) {
-    return named.backup == way.backup && kind_of(named) == kind_of(way);
+    return named.backup == way.backup && named.kind() == way.kind();
   });
 }
 
@@ -96,8 +88,7 @@ Result<void> ReleaseCourse::try_surgery() {
       auto instance = m_ground.at(m_trial.judged[at] + 1);
       if (!instance) return failed(instance);
       auto writes = (*instance)->roll_back_later(request);
-      if (!writes && (writes.error().kind == FailureKind::interrupted || interrupted()))
-        return failed(writes);
+      if (!writes && by_interrupt(writes.error())) return failed(writes);
       if (!writes || !*writes) {
         step.evidence.push_back(writes ? "its down cannot run in a transaction of ours"
                                        : writes.error().message);
@@ -172,7 +163,7 @@ Result<void> ReleaseCourse::drive_downs() {
     }
     // Another order of columns is a finding of its own, which most people can live with.
     if (only_column_order(road.difference)) road.difference = {};
-    step.ok = !road.error && road.difference.empty();
+    step.ok = road.leads_back();
     if (road.error)
       step.evidence.push_back(fmt::format("down of {}: {}", road.stopped_at, road.error->message));
     return {};
@@ -199,9 +190,8 @@ std::vector<record::LostRows> ReleaseCourse::lost_rows(const engine::State& now)
 /// database itself is in no dump without --create, and told apart.
 record::StateDifference ReleaseCourse::away_from_backup(const engine::State& now,
                                                         std::vector<std::string>* left_out) const {
-  record::StateDifference difference = engine::compare(m_before, now);
+  record::StateDifference difference = engine::compare_apart(m_before, now);
   std::erase_if(difference.objects, [&](record::ObjectDifference& object) {
-    object.recreated = object.parent_recreated = false;
     if (m_history.dialect == sql::Dialect::sqlite) {
       if (object.kind != "database") return false;
       std::erase_if(object.attributes,
@@ -270,7 +260,7 @@ Result<void> ReleaseCourse::look_for_lost_rows(Road& road, Instance& instance) {
 Result<void> ReleaseCourse::look_at_end(Road& road, Instance& instance) {
   const auto now = read(instance);
   if (!now) {
-    if (now.error().kind == FailureKind::interrupted || interrupted()) return failed(now);
+    if (by_interrupt(now.error())) return failed(now);
     if (!road.error) road.error = unreadable(told(now.error().message));
     return {};
   }
@@ -282,7 +272,7 @@ Result<void> ReleaseCourse::look_at_end(Road& road, Instance& instance) {
 Result<void> ReleaseCourse::drive_restore(const scenario::ReleasePlan::Backup& plan, const Way& way) {
   return step("road: " + title_of(way), [&](Step& step) -> Result<void> {
     Road& road = m_release.roads.emplace_back();
-    road.kind = kind_of(way);
+    road.kind = way.kind();
     road.name = title_of(way);
     road.backup = way.backup;
     road.named = is_named(way);
@@ -296,17 +286,16 @@ Result<void> ReleaseCourse::drive_restore(const scenario::ReleasePlan::Backup& p
     auto done = (*instance)->bring_back(request);
     road.duration = std::chrono::duration_cast<record::Microseconds>(Clock::now() - begun);
     if (!done) {
-      if (done.error().kind == FailureKind::interrupted || interrupted()) return failed(done);
+      if (by_interrupt(done.error())) return failed(done);
       road.error = unreadable(told(done.error().message));
       step.ok = false;
       step.evidence.push_back(road.error->message);
       return {};
     }
-    road.runs.push_back(std::move(*done));
-    for (std::string& said : road.runs.back().said) said = told(std::move(said));
+    road.runs.push_back(told(std::move(*done)));
     if (const auto looked = look_at_end(road, **instance); !looked) return looked;
     const auto& tool = road.runs.front();
-    step.ok = !road.error && !tool.failed && tool.errors == 0 && road.difference.empty();
+    step.ok = road.leads_back();
     step.evidence.push_back(fmt::format("{}: {} in {}", tool.command, tool.status, human(road.duration)));
     for (const auto& said : tool.said) step.evidence.push_back(said);
     const bool first_of_kind =
@@ -330,7 +319,7 @@ Result<void> ReleaseCourse::break_off(Road& road, const engine::RestoreRequest& 
     const auto done = (*instance)->bring_back(cut);
     if (!done) return failed(done);
     if (done->status.starts_with(k_not_cut)) continue;
-    const bool told_so = done->failed || done->errors > 0;
+    const bool told_so = !done->clean();
     const auto left = read(**instance);
     if (!left) return failed(left);
     // One whose work was all done has nothing to tell.
@@ -339,7 +328,7 @@ Result<void> ReleaseCourse::break_off(Road& road, const engine::RestoreRequest& 
     road.noticed = told_so;
     auto again = (*instance)->bring_back(request);
     if (!again) return failed(again);
-    road.again = std::move(*again);
+    road.again = told(std::move(*again));
     const auto state = read(**instance);
     if (!state) return failed(state);
     road.again_difference = away_from_backup(*state);
@@ -398,8 +387,8 @@ Result<void> ReleaseCourse::fail_at(std::size_t at, const Stop& stop, const reco
   if (!instance) return failed(instance);
   const auto before_it = read(**instance);
   if (!before_it) return failed(before_it);
-  // Rows of our own making, in tables that the migrations before have brought.
-  const auto made = engine::compare(m_states[at], *before_it);
+  // What two runs of the migrations before do differently.
+  const auto noise = engine::compare(m_states[at], *before_it);
   Result<engine::SideOutcome> outcome = failed(FailureKind::environment, "not run");
   if (migration.command) {
     auto tool = migration.command(migration, Side::up);
@@ -427,7 +416,7 @@ Result<void> ReleaseCourse::fail_at(std::size_t at, const Stop& stop, const reco
   failure.left = engine::compare(*before_it, *left);
   // Of one that fails by itself nobody knows the state behind it.
   const bool all_in = !failure.left.empty() && at + 1 < m_states.size() &&
-                      engine::without(engine::compare(m_states[at + 1], *left), made).empty();
+                      engine::without(engine::compare(m_states[at + 1], *left), noise).empty();
   if (all_in) failure.left = {};
   if (const auto answered = answer(failure, **instance, all_in ? at + 1 : at); !answered) return answered;
   m_release.failures.push_back(std::move(failure));
@@ -455,12 +444,12 @@ Result<void> ReleaseCourse::answer(record::FailedRelease& failure, Instance& ins
     request.backup = request_of(*planned(way.backup));
     request.fresh = !way.over;
     auto done = instance.bring_back(request);
-    if (!done && (done.error().kind == FailureKind::interrupted || interrupted())) return failed(done);
+    if (!done && by_interrupt(done.error())) return failed(done);
     if (!done) {
       failure.answer_error = unreadable(told(done.error().message));
       return {};
     }
-    failure.runs.push_back(std::move(*done));
+    failure.runs.push_back(told(std::move(*done)));
   }
   const auto state = read(instance);
   if (!state) return failed(state);

@@ -12,6 +12,14 @@
 /// What a course and a release check both do with one instance.
 namespace lockkeeper::rehearsal {
 
+/// True where only the order of columns differs.
+bool only_column_order(const record::StateDifference& difference);
+
+engine::Touched everything();
+
+/// Was it a signal that made something fail? It may show as another failure, a session cut off say.
+bool by_interrupt(const Failure& failure);
+
 /// A migration of which only its files are known: where it stands, and what it declares.
 record::MigrationRecord described(const history::History& history, const history::Migration& migration);
 

@@ -93,10 +93,10 @@ std::string backups_of(const Release& release) {
     for (const auto& damage : backup.damages)
       damages.push_back(fmt::format(
           "{}: {}", damage.what, damage.noticed_by.empty() ? "only the checksum tells" : damage.noticed_by));
-    const std::string back = !backup.restored                                         ? "not tried"
-                             : backup.restored->failed || backup.restored->errors > 0 ? "fails"
-                             : backup.difference.empty()                              ? "the same"
-                                                                                      : "differs";
+    const std::string back = !backup.restored            ? "not tried"
+                             : !backup.restored->clean() ? "fails"
+                             : backup.difference.empty() ? "the same"
+                                                         : "differs";
     text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", cell(backup.name),
                         markdown_code(backup.made.command), human_bytes(backup.bytes),
                         human(backup.made.duration), backup.restored ? human(backup.restored->duration) : "–",
@@ -116,10 +116,10 @@ std::string roads_of(const Run& run) {
         road.broken_by.empty()
             ? "–"
             : fmt::format("{}: {}; taken again: {}", road.broken_by, road.noticed ? "told" : "not told",
-                          !road.again                                    ? "not tried"
-                          : road.again->failed || road.again->errors > 0 ? "fails"
-                          : road.again_difference.empty()                ? "leads back"
-                                                                         : "ends elsewhere");
+                          !road.again                     ? "not tried"
+                          : !road.again->clean()          ? "fails"
+                          : road.again_difference.empty() ? "leads back"
+                                                          : "ends elsewhere");
     text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", cell(road.name), road.named ? "yes" : "no",
                         cell(outcome_of(road)), cell(time_of(road.duration, road.in_production)),
                         cell(losses_of(road)), cell(broken));

@@ -24,7 +24,7 @@ std::string_view box_of(record::Mark mark) {
 
 std::string road_line(const record::Road& road) {
   // A road that nobody relies on is told all the same, and its failing is no fault.
-  const std::string_view mark = leads_back(road) ? mark_of(true) : road.named ? mark_of(false) : "–";
+  const std::string_view mark = road.leads_back() ? mark_of(true) : road.named ? mark_of(false) : "–";
   return fmt::format("  {} {:<{}} {:>8}  {}; rows lost: {}", mark, abridged(road.name, k_name_width),
                      k_name_width, human(road.duration), abridged(outcome_of(road), 100), losses_of(road));
 }
@@ -61,21 +61,15 @@ std::string_view word_of(record::Decision decision) {
   return "no-go";
 }
 
-bool leads_back(const record::Road& road) {
-  return !road.error && road.difference.empty() &&
-         std::all_of(road.runs.begin(), road.runs.end(),
-                     [](const auto& run) { return !run.failed && run.errors == 0; });
-}
-
 std::string outcome_of(const record::Road& road) {
-  if (leads_back(road)) return "leads back";
+  if (road.leads_back()) return "leads back";
   std::vector<std::string> parts;
   if (road.error) {
     const std::string where = road.stopped_at.empty() ? "" : fmt::format(" at {}", road.stopped_at);
     parts.push_back(fmt::format("fails{}: {}", where, road.error->message));
   }
   for (const auto& run : road.runs) {
-    if (run.failed || run.errors > 0)
+    if (!run.clean())
       parts.push_back(fmt::format("{}, {}{}", run.status, counted(run.errors, "error"),
                                   run.said.empty() ? "" : ": " + run.said.front()));
   }
@@ -96,7 +90,7 @@ std::string losses_of(const record::Road& road) {
   std::vector<std::string> parts;
   for (const auto& lost : road.lost)
     parts.push_back(fmt::format("{} {} of {}", lost.table, lost.lost, lost.written));
-  if (parts.empty()) return leads_back(road) ? "none" : "–";
+  if (parts.empty()) return road.leads_back() ? "none" : "–";
   return join(parts, ", ");
 }
 

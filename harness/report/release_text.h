@@ -12,9 +12,6 @@ namespace lockkeeper::report {
 /// "go", "go, with named risks", "no-go"
 std::string_view word_of(record::Decision decision);
 
-/// Did the road end where it should, and did nobody have to be told otherwise?
-bool leads_back(const record::Road& road);
-
 /// "2 objects and 1 table content differ"
 std::string extent_of(const record::StateDifference& difference);
 

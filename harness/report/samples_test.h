@@ -17,7 +17,7 @@ record::Record expected_record();  ///< findings that the scenario expects
 record::Record several_record();   ///< three runs: passed, failed, ended early
 record::Record hostile_record();   ///< names and messages that try to be more than text
 
-record::Record release_record();   ///< of a release check, which found a way back that does not work
+record::Record release_record();  ///< of a release check, which found a way back that does not work
 
 struct Sample {
   std::string name;

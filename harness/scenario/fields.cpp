@@ -78,6 +78,13 @@ std::vector<std::string> read_texts(Problems& problems, const Value& value, cons
   return texts;
 }
 
+void check_rule(Problems& problems, const std::string& name, const Location& location,
+                const std::vector<std::string>& rules) {
+  if (std::find(rules.begin(), rules.end(), name) != rules.end()) return;
+  problems.report(location, fmt::format("rule '{}': not known{}", abridged(name), did_you_mean(name, rules)),
+                  "'lockkeeper rules' lists them");
+}
+
 const std::vector<Value>& items_of(Problems& problems, const Value& value, const std::string& what) {
   static const std::vector<Value> k_none;
   if (value.kind == Value::Kind::list) return value.items;

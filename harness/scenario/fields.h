@@ -51,6 +51,10 @@ class Fields {
   std::string m_what;
 };
 
+/// Reports a rule that is not among `rules`.
+void check_rule(Problems& problems, const std::string& name, const Location& location,
+                const std::vector<std::string>& rules);
+
 /// The items of a list; reports anything else.
 const std::vector<Value>& items_of(Problems& problems, const Value& value, const std::string& what);
 

@@ -72,7 +72,6 @@ class Loader {
   void check_unique(std::set<std::string>& seen, const std::string& name, const Location& location);
   std::string existing(const Value& value, const std::string& path, std::string_view what);
   std::string rule(const Fields& fields);
-  void check_rule(const std::string& name, const Location& location);
   std::optional<record::Level> level(const Value& value, const std::string& what);
   std::optional<record::Depth> depth(const Value& value);
   std::optional<std::string> referential_action(const Fields& fields, const std::string& key);
@@ -612,16 +611,9 @@ Query Loader::query_of(const Value& value, std::set<std::string>& names) {
   return query;
 }
 
-void Loader::check_rule(const std::string& name, const Location& location) {
-  if (std::find(m_rules.begin(), m_rules.end(), name) != m_rules.end()) return;
-  m_problems.report(location,
-                    fmt::format("rule '{}': not known{}", abridged(name), did_you_mean(name, m_rules)),
-                    "'lockkeeper rules' lists them");
-}
-
 std::string Loader::rule(const Fields& fields) {
   const std::string name = fields.required_text("rule");
-  if (const Value* value = fields.find("rule")) check_rule(name, value->location);
+  if (const Value* value = fields.find("rule")) check_rule(m_problems, name, value->location, m_rules);
   return name;
 }
 
@@ -668,7 +660,7 @@ void Loader::load_levels(const Value& value) {
   }
   for (std::size_t i = 0; i < value.keys.size(); ++i) {
     const Value::Key& key = value.keys[i];
-    check_rule(key.text, key.location);
+    check_rule(m_problems, key.text, key.location, m_rules);
     const auto found = level(value.items[i], key_named(key.text));
     m_scenario.levels.push_back({key.text, found.value_or(record::Level::error), key.location});
   }

@@ -199,10 +199,7 @@ class PlanReader {
   void read_expected(const Value& value) {
     const Fields fields(m_problems, value, "an expected finding", {"rule", "migration"});
     const std::string rule = fields.required_text("rule");
-    if (!rule.empty() && std::find(m_rules.begin(), m_rules.end(), rule) == m_rules.end())
-      m_problems.report(value.location,
-                        fmt::format("rule '{}': not known{}", abridged(rule), did_you_mean(rule, m_rules)),
-                        "lockkeeper rules lists them");
+    if (!rule.empty()) check_rule(m_problems, rule, value.location, m_rules);
     m_plan.expect_findings.push_back({rule, fields.text("migration"), value.location});
   }
 

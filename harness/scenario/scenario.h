@@ -167,6 +167,12 @@ struct ReleasePlan {
     bool over = false;   ///< over the migrated database, as it is
     bool open = false;   ///< the same while an application has the file open
     Location location;
+
+    record::RoadKind kind() const {
+      if (backup.empty()) return record::RoadKind::downs;
+      if (open) return record::RoadKind::restore_open;
+      return over ? record::RoadKind::restore_over : record::RoadKind::restore_fresh;
+    }
   };
   /// A point of a checklist that people go through.
   struct Point {
@@ -176,9 +182,9 @@ struct ReleasePlan {
   };
   std::string environment = "production";
   std::optional<std::string> from;  ///< the version in production; none: by what the scenario puts on trial
-  std::vector<Backup> backups;  ///< none: the engine's usual ones
-  std::vector<Way> roads;       ///< that the runbook relies on
-  bool names_roads = false;     ///< none are named: each backup has to come back into a new database
+  std::vector<Backup> backups;      ///< none: the engine's usual ones
+  std::vector<Way> roads;           ///< that the runbook relies on
+  bool names_roads = false;         ///< none are named: each backup has to come back into a new database
   std::optional<Way> on_failure;
   std::optional<std::chrono::milliseconds> restore_within;
   std::optional<std::chrono::milliseconds> downtime_at_most;

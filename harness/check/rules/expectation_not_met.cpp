@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "check/finding.h"
+#include "check/release.h"
 #include "check/rules/rules.h"
 
 namespace lockkeeper::check {
@@ -64,18 +65,14 @@ void judge_before(const Expectation& expectation, const ExpectationObservation& 
 /// Pre-checks and operations of a release.
 void judge_checks(const record::Run& run, const scenario::Scenario& scenario,
                   std::vector<record::Finding>& findings) {
-  if (!run.release || !scenario.release) return;
+  if (!run.release) return;
   for (const record::ReleaseCheck& check : run.release->checks) {
     if (check.held) continue;
-    const auto& planned = check.before ? scenario.release->pre_checks : scenario.release->operations;
-    const auto asked =
-        std::find_if(planned.begin(), planned.end(), [&](const auto& one) { return one.name == check.name; });
     record::Finding finding =
         finding_of(k_expectation_not_met,
-                   fmt::format("{} '{}' does not hold: {}{}", check.before ? "pre-check" : "operation",
-                               check.name, check.found,
-                               asked != planned.end() && asked->equals ? ", must be " + *asked->equals : ""));
-    if (asked != planned.end()) {
+                   fmt::format("{} '{}' does not hold: {}", check.before ? "pre-check" : "operation",
+                               check.name, answer_to(scenario, check)));
+    if (const scenario::Invariant* const asked = planned(scenario, check)) {
       finding.location = asked->location;
       finding.statement = abridged(asked->sql, 120);
     }

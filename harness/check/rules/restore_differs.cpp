@@ -46,7 +46,7 @@ void find_restore_differs(const record::Run& run, const scenario::Scenario& scen
     findings.push_back(std::move(finding));
     return &findings.back();
   };
-  const auto told = [](const record::ToolRun& tool) { return tool.failed || tool.errors > 0; };
+  const auto told = [](const record::ToolRun& tool) { return !tool.clean(); };
   for (const record::Backup& backup : run.release->backups) {
     // What cannot be read or restored is told as that.
     if (backup.made.failed || (backup.listed && backup.listed->failed)) continue;

@@ -21,7 +21,7 @@ void add_runs(const std::vector<record::ToolRun>& runs, record::Finding& finding
 }
 
 bool told_errors(const record::ToolRun& run) {
-  return run.failed || run.errors > 0;
+  return !run.clean();
 }
 
 void find_in_proofs(const record::Release& release, const scenario::Scenario& scenario,
@@ -70,8 +70,7 @@ void find_in_roads(const record::Release& release, const scenario::Scenario& sce
   }
 }
 
-void find_in_answers(const record::Release& release, const scenario::Scenario& scenario,
-                     std::vector<record::Finding>& findings) {
+void find_in_answers(const record::Release& release, std::vector<record::Finding>& findings) {
   for (const record::FailedRelease& failure : release.failures) {
     const bool told = std::any_of(failure.runs.begin(), failure.runs.end(), told_errors);
     if (!failure.answer_error && !told) continue;
@@ -86,7 +85,6 @@ void find_in_answers(const record::Release& release, const scenario::Scenario& s
     findings.push_back(std::move(finding));
     return;  // the others fail for the same reason
   }
-  static_cast<void>(scenario);
 }
 
 void find_restore_fails(const record::Run& run, const scenario::Scenario& scenario,
@@ -94,7 +92,7 @@ void find_restore_fails(const record::Run& run, const scenario::Scenario& scenar
   if (!run.release) return;
   find_in_proofs(*run.release, scenario, findings);
   find_in_roads(*run.release, scenario, findings);
-  find_in_answers(*run.release, scenario, findings);
+  find_in_answers(*run.release, findings);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ void find_restore_too_slow(const record::Run& run, const scenario::Scenario& sce
   if (!run.release || !scenario.release || !scenario.release->restore_within) return;
   const auto limit = *scenario.release->restore_within;
   for (const record::Road& road : run.release->roads) {
-    if (!road.named || road.kind == record::RoadKind::downs || !works_as_said(road)) continue;
+    if (!road.named || road.kind == record::RoadKind::downs || !road.leads_back()) continue;
     const auto expected = with_all_rows_of_production(road.duration, run, scenario);
     const auto longest = expected ? expected->most : road.duration;
     if (longest <= limit) continue;

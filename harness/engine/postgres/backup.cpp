@@ -29,7 +29,6 @@ using record::BackupForm;
 using record::ToolRun;
 
 constexpr std::size_t k_most_said = 5;
-constexpr std::string_view k_archive_mark = "PGDMP";
 constexpr std::string_view k_sql_mark = "PostgreSQL database dump";
 
 /// What a file turns out to be, whoever made it.
@@ -40,8 +39,7 @@ BackupKind kind_of_backup(const fs::path& path) {
   const fs::path file = fs::is_directory(path, error) ? path / "toc.dat" : path;
   const auto head = head_of(file, 4096);
   if (!head) return BackupKind::unknown;
-  if (head->starts_with(k_archive_mark)) return BackupKind::archive;
-  if (head->size() > 512 && head->compare(257, 5, "ustar") == 0) return BackupKind::archive;
+  if (head->starts_with(k_archive_mark) || is_tar_dump(*head)) return BackupKind::archive;
   return head->find(k_sql_mark) != std::string::npos ? BackupKind::sql : BackupKind::unknown;
 }
 
@@ -76,8 +74,10 @@ Result<ToolRun> run_client(const BackupPlace& place, std::vector<std::string> ar
                            std::optional<std::uint64_t> room, const ClientStreams& streams = {}) {
   const auto environment = as_environment(place.connection);
   if (!environment) return failed(environment);
-  Command command = client_command(*environment, parameter_of(place.connection, "options"), std::move(argv));
+  Command command = client_command(*environment, std::move(argv));
+  command.environment["PGOPTIONS"] = parameter_of(place.connection, "options");
   command.environment["PGAPPNAME"] = "lockkeeper backup";
+  command.environment["PGCLIENTENCODING"] = "UTF8";
   command.run_as = place.run_as;
   if (command.argv.front() != "sh") command.directory = "/";
   command.file_limit = room;

@@ -9,8 +9,7 @@
 
 namespace lockkeeper::engine::postgres {
 
-Command client_command(const std::map<std::string, std::string>& environment, const std::string& options,
-                       std::vector<std::string> argv) {
+Command client_command(const std::map<std::string, std::string>& environment, std::vector<std::string> argv) {
   Command command;
   command.argv = std::move(argv);
   command.unset = {"PG*", "PSQL*"};
@@ -21,13 +20,15 @@ Command client_command(const std::map<std::string, std::string>& environment, co
     if (value != nullptr && !command.environment.contains("PGPASSWORD"))
       command.environment.emplace(name, value);
   }
-  command.environment["PGOPTIONS"] = options;
-  command.environment["PGAPPNAME"] = "lockkeeper fixture";
-  command.environment["PGCLIENTENCODING"] = "UTF8";
   // Messages are read by us.
   command.environment["LC_MESSAGES"] = "C";
   command.environment["LC_ALL"] = "C.UTF-8";
   return command;
+}
+
+bool is_tar_dump(std::string_view head) {
+  return head.size() > 512 && head.substr(257, 5) == "ustar" &&
+         head.starts_with(std::string_view("toc.dat\0", 8));
 }
 
 bool is_harmless(const std::string& message) {

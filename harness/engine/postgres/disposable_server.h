@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/tree.h"
+#include "engine/postgres/connection.h"
 #include "engine/postgres/private_server.h"
 
 namespace lockkeeper::engine::postgres {
@@ -46,6 +47,13 @@ class DisposableServer {
   }
   void ensure(const std::string& database) const { must(m_server->ensure_database(database)); }
   PrivateServer& server() { return *m_server; }
+  /// The first column of what it answers there; NULL as "NULL".
+  std::vector<std::string> ask(const std::string& database, const std::string& sql) const {
+    auto session = must(Connection::open(connection(database)));
+    std::vector<std::string> values;
+    for (const auto& row : must(session.rows(sql))) values.push_back(row.at(0).value_or("NULL"));
+    return values;
+  }
 
  private:
   template <typename T>

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "engine/postgres/client_tools.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -151,22 +152,11 @@ Result<Dump> Dump::prepare(const Connection& session, const SampleSource& source
   return Dump(source, std::move(tools), environment_of(session), std::move(options));
 }
 
-Command Dump::command(std::vector<std::string> argv) const {
-  Command made;
-  made.argv = std::move(argv);
-  made.unset = {"PG*"};
-  made.environment = m_environment;
-  // Messages are read by us.
-  made.environment["LC_MESSAGES"] = "C";
-  made.environment["LC_ALL"] = "C.UTF-8";
-  return made;
-}
-
 Result<void> Dump::run_dump(const std::vector<std::string>& arguments, const RunOptions& options) const {
   std::vector<std::string> argv = {m_tools.pg_dump.string()};
   argv.insert(argv.end(), m_options.begin(), m_options.end());
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  const auto finished = run(command(std::move(argv)), options);
+  const auto finished = run(client_command(m_environment, std::move(argv)), options);
   if (!finished) return failed(finished);
   return finished->ok() ? Result<void>() : tl::unexpected<Failure>(dump_failure(m_tools.pg_dump, *finished));
 }
@@ -194,7 +184,7 @@ Result<std::string> Dump::restore(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), m_tools.pg_restore.string());
   RunOptions options;
   options.output_limit = k_largest_schema;
-  auto finished = run(command(std::move(arguments)), options);
+  auto finished = run(client_command(m_environment, std::move(arguments)), options);
   if (!finished) return failed(finished);
   if (!finished->ok()) return tl::unexpected<Failure>(dump_failure(m_tools.pg_restore, *finished));
   if (finished->output.size() < k_largest_schema) return std::move(finished->output);

@@ -43,7 +43,6 @@ class Dump {
  private:
   Dump(const SampleSource& source, Tools tools, std::map<std::string, std::string> environment,
        std::vector<std::string> options);
-  Command command(std::vector<std::string> argv) const;
   Result<void> run_dump(const std::vector<std::string>& arguments, const RunOptions& options) const;
   Result<std::string> restore(std::vector<std::string> arguments) const;
 

@@ -52,12 +52,7 @@ std::string stem_of(const fs::path& path) {
 
 /// The magic of an archive's table of contents: "PGDMP", then major, minor and revision of the format.
 int archive_minor(std::string_view toc) {
-  return toc.size() > 6 && toc.starts_with("PGDMP") ? static_cast<unsigned char>(toc[6]) : 0;
-}
-
-bool is_tar_dump(std::string_view head) {
-  return head.size() > 512 && head.substr(257, 5) == "ustar" &&
-         head.starts_with(std::string_view("toc.dat\0", 8));
+  return toc.size() > 6 && toc.starts_with(k_archive_mark) ? static_cast<unsigned char>(toc[6]) : 0;
 }
 
 Result<Detected> detect(const FixtureRequest& request) {
@@ -65,13 +60,13 @@ Result<Detected> detect(const FixtureRequest& request) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
     const auto toc = head_of(path / "toc.dat", k_head);
-    if (!toc || !toc->starts_with("PGDMP"))
+    if (!toc || !toc->starts_with(k_archive_mark))
       return cannot_load(request, "the directory holds no dump (no toc.dat)", k_kinds);
     return Detected{FixtureKind::directory, archive_minor(*toc)};
   }
   const auto head = head_of(path, k_head);
   if (!head) return failed(head);
-  if (head->starts_with("PGDMP")) return Detected{FixtureKind::archive, archive_minor(*head)};
+  if (head->starts_with(k_archive_mark)) return Detected{FixtureKind::archive, archive_minor(*head)};
   if (is_tar_dump(*head))
     return Detected{FixtureKind::tar, archive_minor(std::string_view(*head).substr(512))};
   const std::string suffix = suffix_of(path);
@@ -189,9 +184,12 @@ void note_all_missing(const FixtureRequest& request, Missing& missing) {
 
 Command command_for(const FixtureRequest& request, const std::map<std::string, std::string>& environment,
                     std::vector<std::string> argv) {
-  return client_command(
-      environment, trimmed(parameter_of(request.connection, "options") + " " + scale_option(request.scale)),
-      std::move(argv));
+  Command command = client_command(environment, std::move(argv));
+  command.environment["PGOPTIONS"] =
+      trimmed(parameter_of(request.connection, "options") + " " + scale_option(request.scale));
+  command.environment["PGAPPNAME"] = "lockkeeper fixture";
+  command.environment["PGCLIENTENCODING"] = "UTF8";
+  return command;
 }
 
 /// Watches what psql says while it runs, and what is fed to it.

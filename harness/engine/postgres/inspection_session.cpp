@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engine/postgres/inspection_queries.h"
+#include "engine/postgres/state_session.h"
 
 namespace lockkeeper::engine::postgres {
 
@@ -27,27 +28,21 @@ struct InspectionSetting {
   std::string shown;  ///< as pg_settings has it: times in milliseconds
 };
 
-/// SET LOCAL: behind a pooler the session goes on to somebody else. The second half is what the reader of the
-/// catalog pins, so that the same schema reads as the same text.
+/// SET LOCAL: behind a pooler the session goes on to somebody else.
 std::vector<InspectionSetting> inspection_settings(const InspectionOptions& options) {
   const std::string timeout = std::to_string(options.statement_timeout.count());
-  return {{"transaction_read_only", "on", "on"},
-          {"default_transaction_read_only", "on", "on"},
-          {"statement_timeout", timeout, timeout},
-          {"lock_timeout", "100", "100"},
-          {"idle_in_transaction_session_timeout", "10000", "10000"},
-          {"search_path", "pg_catalog", "pg_catalog"},
-          {"row_security", "off", "off"},
-          {"jit", "off", "off"},
-          {"max_parallel_workers_per_gather", "0", "0"},
-          {"datestyle", "'ISO, MDY'", "ISO, MDY"},
-          {"intervalstyle", "'postgres'", "postgres"},
-          {"timezone", "'UTC'", "UTC"},
-          {"extra_float_digits", "1", "1"},
-          {"bytea_output", "'hex'", "hex"},
-          {"lc_monetary", "'C'", "C"},
-          {"xmlbinary", "'base64'", "base64"},
-          {"quote_all_identifiers", "off", "off"}};
+  std::vector<InspectionSetting> settings = {{"transaction_read_only", "on", "on"},
+                                             {"default_transaction_read_only", "on", "on"},
+                                             {"statement_timeout", timeout, timeout},
+                                             {"lock_timeout", "100", "100"},
+                                             {"idle_in_transaction_session_timeout", "10000", "10000"},
+                                             {"search_path", "pg_catalog", "pg_catalog"},
+                                             {"row_security", "off", "off"},
+                                             {"jit", "off", "off"},
+                                             {"max_parallel_workers_per_gather", "0", "0"}};
+  for (const PinnedSetting& setting : text_settings())
+    settings.push_back({setting.name, setting.value, setting.shown});
+  return settings;
 }
 
 std::string set_local(const InspectionSetting& setting) {

@@ -11,15 +11,7 @@
 namespace lockkeeper::engine::postgres {
 namespace {
 
-struct Setting {
-  const char* name;
-  const char* value;  ///< SQL
-  const char* shown;  ///< as current_setting() gives it back
-};
-
-constexpr Setting k_settings[] = {
-    {"search_path", "''", "\"\""},
-    {"client_encoding", "'UTF8'", "UTF8"},
+constexpr PinnedSetting k_text_settings[] = {
     {"datestyle", "'ISO, MDY'", "ISO, MDY"},
     {"intervalstyle", "'postgres'", "postgres"},
     {"timezone", "'UTC'", "UTC"},
@@ -28,6 +20,11 @@ constexpr Setting k_settings[] = {
     {"lc_monetary", "'C'", "C"},
     {"xmlbinary", "'base64'", "base64"},
     {"quote_all_identifiers", "off", "off"},
+};
+
+constexpr PinnedSetting k_settings[] = {
+    {"search_path", "''", "\"\""},
+    {"client_encoding", "'UTF8'", "UTF8"},
     {"row_security", "off", "off"},
     {"statement_timeout", "0", "0"},
     // A prepared transaction that a migration left can hold a lock for ever.
@@ -46,22 +43,28 @@ constexpr const char* k_english =
 
 }  // namespace
 
+std::span<const PinnedSetting> text_settings() {
+  return k_text_settings;
+}
+
 Result<Connection> open_state_session(const std::string& connection) {
   auto session = Connection::open(connection);
   if (!session) return failed(session);
   std::string message = "SET ROLE NONE;";
+  std::vector<PinnedSetting> settings(std::begin(k_settings), std::end(k_settings));
+  settings.insert(settings.end(), std::begin(k_text_settings), std::end(k_text_settings));
   std::vector<std::string> shown;
-  for (const Setting& setting : k_settings) {
+  for (const PinnedSetting& setting : settings) {
     message += fmt::format(" SET {} = {};", setting.name, setting.value);
     shown.push_back(fmt::format("current_setting('{}')", setting.name));
   }
   const auto rows = session->rows(message + k_english + " SELECT " + join(shown, ", "));
   if (!rows) return failed(rows);
-  for (std::size_t i = 0; i < std::size(k_settings); ++i) {
+  for (std::size_t i = 0; i < settings.size(); ++i) {
     const std::string found = rows->at(0)[i].value_or("");
-    if (found == k_settings[i].shown) continue;
+    if (found == settings[i].shown) continue;
     return failed(FailureKind::environment,
-                  fmt::format("cannot pin the setting '{}': it stays '{}'", k_settings[i].name, found));
+                  fmt::format("cannot pin the setting '{}': it stays '{}'", settings[i].name, found));
   }
   return session;
 }

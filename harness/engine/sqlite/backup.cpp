@@ -19,13 +19,6 @@ using record::ToolRun;
 
 constexpr std::size_t k_most_said = 5;
 
-/// A word in single quotes, as the sqlite3 program takes it.
-std::string in_quotes(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("''") : std::string(1, c);
-  return result + "'";
-}
-
 Result<ToolRun> run_words(std::vector<std::string> argv, std::string text, const fs::path& file,
                           std::optional<std::uint64_t> room, const RunOptions& options = {}) {
   Command command;
@@ -164,10 +157,10 @@ Result<ToolRun> back_up(const fs::path& file, const BackupRequest& request) {
     case BackupForm::command:
       return run_own(request.command, file, request);
     case BackupForm::online:
-      return run_words({"sqlite3", file.string(), ".backup " + in_quotes(request.path.string())},
+      return run_words({"sqlite3", file.string(), ".backup " + quoted_text(request.path.string())},
                        fmt::format("sqlite3 {} '.backup {}'", from, to), file, request.room);
     case BackupForm::vacuum_into:
-      return run_words({"sqlite3", file.string(), "VACUUM INTO " + in_quotes(request.path.string())},
+      return run_words({"sqlite3", file.string(), "VACUUM INTO " + quoted_text(request.path.string())},
                        fmt::format("sqlite3 {} \"VACUUM INTO '{}'\"", from, to), file, request.room);
     default:
       return run_words({"cp", file.string(), request.path.string()}, fmt::format("cp {} {}", from, to), file,
@@ -225,7 +218,7 @@ Result<ToolRun> bring_back(const fs::path& file, const RestoreRequest& request, 
   Result<ToolRun> run =
       backup.form == BackupForm::command && !backup.restore.empty() ? run_own(backup.restore, file, backup)
       : backup.form == BackupForm::online
-          ? run_words({"sqlite3", file.string(), ".restore " + in_quotes(backup.path.string())},
+          ? run_words({"sqlite3", file.string(), ".restore " + quoted_text(backup.path.string())},
                       fmt::format("sqlite3 {} '.restore {}'", to, from), file, std::nullopt)
           : run_words({"cp", backup.path.string(), file.string()}, fmt::format("cp {} {}", from, to), file,
                       std::nullopt);
