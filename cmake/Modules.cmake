@@ -17,7 +17,7 @@ target_compile_definitions(lockkeeper_options INTERFACE LOCKKEEPER_VERSION="${PR
 target_link_libraries(
   lockkeeper_options
   INTERFACE Threads::Threads Boost::headers Boost::program_options fmt::fmt yaml-cpp nlohmann_json::nlohmann_json
-            tl::expected ZLIB::ZLIB PkgConfig::PQXX PkgConfig::PQ PkgConfig::SQLITE PkgConfig::XXHASH PkgConfig::ZSTD pg_query)
+            tl::expected ZLIB::ZLIB PkgConfig::PQXX PkgConfig::PQ PkgConfig::SQLITE PkgConfig::XXHASH PkgConfig::ZSTD pg_query benchmark::benchmark)
 
 # How many sources the release preset compiles as one (CMAKE_UNITY_BUILD): parsing headers costs more than what is in
 # the sources. So few that two cores stay busy and a compiler stays below the memory that ./dev counts for it. The

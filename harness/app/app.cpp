@@ -35,6 +35,15 @@ constexpr Command k_commands[] = {
      "  lockkeeper release db/migrations --from v1.4 --from v1.3      from what each of these tags has\n"
      "  lockkeeper release scenarios/shop.yaml --report log=migration-log.md\n",
      release_command},
+    {"bench", "[SCENARIO]...",
+     "compare the critical queries on base and head: answers, plans, and times with statistics",
+     "  lockkeeper bench scenarios/shop.yaml\n"
+     "  lockkeeper bench scenarios/shop.yaml --without-time           answers and plans alone: a second or "
+     "two\n"
+     "  lockkeeper bench scenarios/shop.yaml --scale 10 --budget 30   on a larger fixture, more time for "
+     "each query\n"
+     "  lockkeeper bench scenarios/shop.yaml --report benchmark=bench.json   Google Benchmark's JSON\n",
+     bench_command},
     {"history", "SCENARIO|MIGRATIONS_DIR...",
      "show what is read of a history: order, what is on trial, how each side would be sent",
      "  lockkeeper history db/migrations\n"

@@ -38,6 +38,7 @@ std::span<const Command> all_commands();
 int run(const std::vector<std::string>& arguments);
 
 Result<ExitCode> check_command(const std::vector<std::string>& arguments);
+Result<ExitCode> bench_command(const std::vector<std::string>& arguments);
 Result<ExitCode> release_command(const std::vector<std::string>& arguments);
 Result<ExitCode> history_command(const std::vector<std::string>& arguments);
 Result<ExitCode> report_command(const std::vector<std::string>& arguments);

@@ -271,6 +271,10 @@ Checked release(std::vector<std::string> arguments, const Start& setup) {
   return judged("release", std::move(arguments), setup);
 }
 
+Checked bench(std::vector<std::string> arguments, const Start& setup) {
+  return judged("bench", std::move(arguments), setup);
+}
+
 std::string schema_error(const nlohmann::json& document) {
   static const nlohmann::json schema_document =
       nlohmann::json::parse(text_of(fs::path(LOCKKEEPER_SOURCE_DIR) / "harness/report/record.schema.json"));

@@ -105,8 +105,9 @@ struct Checked {
   std::vector<std::string> rules() const;
 };
 Checked check(std::vector<std::string> arguments, const Start& setup);
-/// The same of `lockkeeper release`.
+/// The same of `lockkeeper release` and `lockkeeper bench`.
 Checked release(std::vector<std::string> arguments, const Start& setup);
+Checked bench(std::vector<std::string> arguments, const Start& setup);
 
 /// Empty where the document is as harness/report/record.schema.json says, else what is wrong.
 std::string schema_error(const nlohmann::json& document);

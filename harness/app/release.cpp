@@ -80,7 +80,7 @@ Result<std::vector<Unit>> release_units(const Parsed& parsed, const ServerOption
   for (const Unit& unit : *units) {
     for (const auto& selection : selections_of(parsed, unit.scenario)) {
       Unit& release = releases.emplace_back(unit);
-      release.release = true;
+      release.kind = UnitKind::release;
       release.scenario.selection = selection;
       release.options = shown(selection);
     }

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 #include "history/git.h"
 #include "history/load.h"
 #include "scenario/load.h"
+#include "scenario/paths.h"
 
 namespace lockkeeper::app {
 
@@ -50,7 +52,17 @@ void take_old_release(scenario::Scenario& scenario) {
   if (!ref || scenario.file.empty() || scenario.old_release) return;
   auto text = history::text_at(scenario.file, *ref);
   if (!text || !*text) return;
-  auto release = scenario::load_release(scenario.file, std::move(**text));
+  std::vector<history::Checkout> folders;  // for as long as they are read
+  const auto folder_at = [&](const std::string& folder) -> Result<std::string> {
+    const auto found = scenario::find_path(scenario.file, folder);
+    if (!found)
+      return failed(FailureKind::usage, fmt::format("folder '{}': it is not there any more", folder));
+    auto checkout = history::Checkout::of(*found, *ref);
+    if (!checkout) return failed(checkout);
+    folders.push_back(std::move(*checkout));
+    return folders.back().folder();
+  };
+  auto release = scenario::load_release(scenario.file, std::move(**text), folder_at);
   scenario.old_release = release ? std::move(*release) : scenario::OldRelease{};
   scenario.old_release->from = fmt::format("git ref '{}'", *ref);
   if (!release) scenario.old_release->unread = release.error().message;

@@ -10,6 +10,7 @@
 #include "check/rule.h"
 #include "engine/postgres/connection.h"
 #include "history/load.h"
+#include "rehearsal/gate.h"
 #include "rehearsal/rehearse.h"
 #include "rehearsal/release.h"
 
@@ -25,11 +26,12 @@ std::string without_password(const std::string& url) {
 
 /// The command that brings the first failure back, with its database left open.
 std::string reproduction(const Unit& unit, const UnitContext& context, const record::Run& run) {
-  std::string command = fmt::format("lockkeeper {} {}{}", unit.release ? "release" : "check",
+  static constexpr const char* k_commands[] = {"check", "release", "bench"};
+  std::string command = fmt::format("lockkeeper {} {}{}", k_commands[static_cast<int>(unit.kind)],
                                     shell_word(unit.target), unit.options);
   for (const auto& finding : run.findings) {
     const bool stops = finding.level >= run.gate && !finding.allowed && !finding.expected;
-    if (!stops || unit.release) continue;
+    if (!stops || unit.kind != UnitKind::check) continue;
     // The chain is judged over all of the trial; one step of it would not bring it back.
     if (finding.rule != "chain-broken" && !finding.migration.empty())
       command += " --only " + shell_word(finding.migration);
@@ -45,7 +47,7 @@ std::string reproduction(const Unit& unit, const UnitContext& context, const rec
   if (context.options.has("server"))
     command += " --server " + shell_word(without_password(context.options.text("server")));
   if (unit.version) command += fmt::format(" --pg-version {}", *unit.version);
-  return unit.release ? command : command + " --keep";
+  return unit.kind == UnitKind::check ? command + " --keep" : command;
 }
 
 enum class Memory { no, yes };
@@ -97,7 +99,10 @@ Result<record::Run> rehearse_unit(const Unit& unit, const UnitContext& context, 
     console.step_done(run, step);
   };
   options.progress = [&](const std::string& what) { console.progress(unit.scenario.name, what); };
-  const auto drive = unit.release ? rehearsal::rehearse_release : rehearsal::rehearse;
+  if (context.options.has("without-time")) options.gate_time = rehearsal::GateTime::no;
+  const auto drive = unit.kind == UnitKind::release ? rehearsal::rehearse_release
+                     : unit.kind == UnitKind::bench ? rehearsal::bench
+                                                    : rehearsal::rehearse;
   return drive(**engine, unit.scenario, *history, *trial, options);
 }
 

@@ -12,12 +12,15 @@
 
 namespace lockkeeper::app {
 
+/// What is done with a scenario: a rehearsal, the whole runbook of a release, or its queries alone.
+enum class UnitKind { check, release, bench };
+
 /// One scenario on one server version: what one thread runs from start to end.
 struct Unit {
   std::string target;  ///< as the user named it
   scenario::Scenario scenario;
   std::optional<int> version;
-  bool release = false;      ///< the whole runbook of a release, instead of a rehearsal
+  UnitKind kind = UnitKind::check;
   std::string options = {};  ///< of the command, for the line that brings a failure back
 };
 

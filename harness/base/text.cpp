@@ -30,22 +30,6 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
   return length;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      const std::size_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + cost});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
@@ -60,6 +44,22 @@ std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
     at += length;
   }
   return std::nullopt;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      const std::size_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + cost});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
 }
 
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
@@ -180,6 +180,14 @@ std::string human(std::chrono::microseconds duration) {
   if (microseconds < 60'000'000) return fmt::format("{:.1f} s", static_cast<double>(microseconds) / 1e6);
   const auto seconds = microseconds / 1'000'000;
   return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+}
+
+std::string human_milliseconds(double milliseconds) {
+  if (milliseconds >= 1000)
+    return human(std::chrono::microseconds(static_cast<std::int64_t>(milliseconds * 1000)));
+  const double value = milliseconds < 1 ? milliseconds * 1000 : milliseconds;
+  const int digits = value < 10 ? 2 : value < 100 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", value, digits, milliseconds < 1 ? "µs" : "ms");
 }
 
 std::string human_bytes(std::uint64_t bytes) {

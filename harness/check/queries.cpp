@@ -1,24 +1,32 @@
 #include "check/queries.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "check/finding.h"
+#include "check/identity.h"
 
 namespace lockkeeper::check {
 
 namespace {
 
-/// Linear between neighbours, as R's type 7 and numpy do it; `values` must not be empty.
-double quantile(std::vector<double> values, double fraction) {
-  std::sort(values.begin(), values.end());
-  const double position = fraction * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(std::floor(position));
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
+bool holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& other) { return same_identity(other, name); });
+}
+
+/// A table of the trial's own has no plan on base to be compared with.
+bool is_new(const record::Run& run, const std::string& table) {
+  return std::any_of(
+      run.migrations.begin(), run.migrations.end(), [&](const record::MigrationRecord& migration) {
+        return std::any_of(migration.forward_change.objects.begin(), migration.forward_change.objects.end(),
+                           [&](const record::ObjectDifference& object) {
+                             return object.change == record::Change::added &&
+                                    same_identity(object.identity, table);
+                           });
+      });
 }
 
 }  // namespace
@@ -29,6 +37,13 @@ const scenario::Query* query_named(const scenario::Scenario& scenario, std::stri
   return found == scenario.queries.end() ? nullptr : &*found;
 }
 
+std::string title_of(const record::Run& run, const record::QueryObservation& observation) {
+  const auto sets = std::count_if(run.queries.begin(), run.queries.end(),
+                                  [&](const auto& other) { return other.name == observation.name; });
+  if (sets < 2) return fmt::format("query '{}'", observation.name);
+  return fmt::format("query '{}' with ({})", observation.name, observation.parameters);
+}
+
 record::Finding finding_of(const Rule& rule, const scenario::Query& query, std::string message) {
   record::Finding finding = finding_of(rule, std::move(message));
   finding.statement = abridged(query.sql, 120);
@@ -36,35 +51,32 @@ record::Finding finding_of(const Rule& rule, const scenario::Query& query, std::
   return finding;
 }
 
-Comparison compare(const record::QueryObservation& observation) {
-  Comparison result;
-  const std::size_t pairs =
-      std::min(observation.base_milliseconds.size(), observation.head_milliseconds.size());
-  std::vector<double> ratios;
-  std::vector<double> base;
-  std::vector<double> head;
-  for (std::size_t at = 0; at < pairs; ++at) {
-    // A time of zero is below the server's clock and has no ratio.
-    if (observation.base_milliseconds[at] <= 0 || observation.head_milliseconds[at] <= 0) continue;
-    base.push_back(observation.base_milliseconds[at]);
-    head.push_back(observation.head_milliseconds[at]);
-    ratios.push_back(head.back() / base.back());
-  }
-  result.pairs = ratios.size();
-  if (ratios.empty()) return result;
-  result.base_median = quantile(base, 0.5);
-  result.head_median = quantile(head, 0.5);
-  result.ratio_median = quantile(ratios, 0.5);
-  result.ratio_low = quantile(ratios, 0.25);
-  result.ratio_high = quantile(ratios, 0.75);
-  return result;
+std::optional<double> ratio_limit_of(const scenario::Query& query, const scenario::Scenario& scenario) {
+  if (query.at_most || query.at_most_time || query.at_least_faster) return query.at_most;
+  return scenario.benchmark.at_most;
 }
 
-std::string describe(const Comparison& comparison) {
-  return fmt::format(
-      "{} pairs: base median {:.2f} ms, head median {:.2f} ms, head/base {:.2f} (quartiles {:.2f} to {:.2f})",
-      comparison.pairs, comparison.base_median, comparison.head_median, comparison.ratio_median,
-      comparison.ratio_low, comparison.ratio_high);
+std::string interval_text(double low, const std::optional<double>& high) {
+  return fmt::format("{:.2f} to {}", low, high ? fmt::format("{:.2f}", *high) : "?");
+}
+
+std::string describe(const record::QueryTiming& timing) {
+  return fmt::format("{}: base {}, head {}, head/base {:.2f} ({})", counted(timing.pairs, "pair"),
+                     human_milliseconds(timing.base_median), human_milliseconds(timing.head_median),
+                     timing.ratio, interval_text(timing.ratio_low, timing.ratio_high));
+}
+
+std::vector<std::string> newly_read_whole(const record::Run& run,
+                                          const record::QueryObservation& observation) {
+  std::vector<std::string> tables;
+  if (observation.base_error) return tables;
+  for (const std::string& table : observation.head_plan.sequential_scans) {
+    const bool on_base = names(observation.base_plan.text, bare_name(table));
+    if (on_base && !holds(observation.base_plan.sequential_scans, table) && !is_new(run, table)) {
+      tables.push_back(table);
+    }
+  }
+  return tables;
 }
 
 }  // namespace lockkeeper::check

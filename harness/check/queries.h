@@ -12,28 +12,24 @@ namespace lockkeeper::check {
 /// The scenario's query of that name, null where the record has one that the scenario does not.
 const scenario::Query* query_named(const scenario::Scenario& scenario, std::string_view name);
 
+/// "query 'open orders'", with its parameters where the run tried several sets of them.
+std::string title_of(const record::Run& run, const record::QueryObservation& observation);
+
 /// A finding placed at the query in the scenario file, with its SQL as the statement.
 record::Finding finding_of(const Rule& rule, const scenario::Query& query, std::string message);
 
-/// Interleaved samples: pair i of base and head was taken one right after the other, so drift of the machine
-/// cancels out in the ratio of a pair.
-struct Comparison {
-  std::size_t pairs = 0;
-  double base_median = 0;   ///< milliseconds
-  double head_median = 0;   ///< milliseconds
-  double ratio_median = 0;  ///< of head / base, over pairs
-  double ratio_low = 0;     ///< first quartile
-  double ratio_high = 0;    ///< third quartile
-};
+/// The limit of head / base that a query has to keep; none where it only claims to be faster, or is given
+/// milliseconds.
+std::optional<double> ratio_limit_of(const scenario::Query& query, const scenario::Scenario& scenario);
 
-/// Fewer pairs than this say nothing.
-inline constexpr std::size_t k_fewest_pairs = 5;
-/// A difference of medians below this many milliseconds is the clock's and the scheduler's.
-inline constexpr double k_noise_milliseconds = 0.05;
+/// "240 pairs: base 1.20 ms, head 2.40 ms, head/base 2.00 (1.95 to 2.05)"
+std::string describe(const record::QueryTiming& timing);
+/// "1.95 to 2.05", "1.95 to ?"
+std::string interval_text(double low, const std::optional<double>& high);
 
-Comparison compare(const record::QueryObservation& observation);
-
-/// "9 pairs: base median 1.20 ms, head median 2.40 ms, head/base 2.00 (quartiles 1.95 to 2.05)"
-std::string describe(const Comparison& comparison);
+/// Tables that head reads whole and base read by an index: base's plan speaks of them, but not as a
+/// sequential scan.
+std::vector<std::string> newly_read_whole(const record::Run& run,
+                                          const record::QueryObservation& observation);
 
 }  // namespace lockkeeper::check

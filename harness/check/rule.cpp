@@ -58,8 +58,10 @@ std::span<const Rule> all_rules() {
       k_query_fails,
       k_query_result_changed,
       k_index_not_used,
+      k_plan_regressed,
       k_query_slower,
       k_claim_not_met,
+      k_query_not_decided,
       // history
       k_version_duplicate,
       k_version_out_of_order,

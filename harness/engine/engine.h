@@ -11,6 +11,7 @@
 
 #include "base/process.h"
 #include "base/result.h"
+#include "engine/query_session.h"
 #include "engine/state.h"
 #include "record/record.h"
 #include "sql/script.h"
@@ -288,10 +289,33 @@ class Instance {
     record::QueryPlan plan;
   };
   virtual Result<Planned> plan(const QueryRequest& request) = 0;
-  /// Time of one execution as the server measures it, in milliseconds.
-  virtual Result<double> time_query(const QueryRequest& request) = 0;
-  /// Does the query, run under other plans, give another answer (ties under LIMIT)?
-  virtual Result<bool> is_ambiguous(const QueryRequest& request) = 0;
+  /// A session for queries that are compared. It must not outlive the instance.
+  virtual Result<std::unique_ptr<QuerySession>> open_query_session(const QuerySettings& settings) = 0;
+  /// The database as it stands, once more on the same server; it must not outlive this instance. Not for what
+  /// is to be saved or kept.
+  virtual Result<std::unique_ptr<Instance>> copy_beside() = 0;
+  /// Puts it into the order in which queries are compared: vacuumed, what was touched analyzed, all written
+  /// out.
+  virtual Result<void> settle(const Touched& touched) = 0;
+  /// Takes away what writes have left that were rolled back; statistics stay as they are.
+  virtual Result<void> sweep() { return {}; }
+  /// Bytes that a table (with what of it is stored apart), an index, or the values of columns of a table
+  /// take; none where there is no such thing.
+  virtual Result<std::optional<std::int64_t>> size_of_table(const std::string& table) = 0;
+  virtual Result<std::optional<std::int64_t>> size_of_index(const std::string& index) = 0;
+  virtual Result<std::optional<std::int64_t>> size_of_column(const std::string& column) = 0;
+  /// An index as the engine names it, schema and quotes where SQL needs them.
+  struct IndexInfo {
+    std::string name;
+    std::string table;
+    std::vector<std::string> columns;
+    bool plain = false;  ///< of columns alone and all rows, bound to no constraint, not unique
+    std::int64_t bytes = 0;
+  };
+  /// All that are no system's, by name; of partitioned tables the parent's alone.
+  virtual Result<std::vector<IndexInfo>> indexes() = 0;
+  /// Builds the index anew; how long that took.
+  virtual Result<record::Microseconds> rebuild_index(const std::string& index) = 0;
 
   /// Stops the server cleanly and moves what it held to `directory` (a path below our own that does not exist
   /// yet), to a place of its own on the memory disk where it lies there, or to a template database; the

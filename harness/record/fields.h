@@ -348,25 +348,95 @@ void fields(Archive& archive, Of<Archive, ExpectationObservation>& expectation) 
 }
 
 template <typename Archive>
+void fields(Archive& archive, Of<Archive, PlanNode>& node) {
+  archive("depth", node.depth);
+  archive("kind", node.kind);
+  archive("relation", node.relation);
+  archive("index", node.index);
+  archive("join", node.join);
+  archive("detail", node.detail);
+  archive("rows_estimated", node.rows_estimated);
+  archive("rows", node.rows);
+  archive("loops", node.loops);
+  archive("buffers", node.buffers);
+  archive("spilled_kilobytes", node.spilled_kilobytes);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Of<Archive, QueryPlan>& plan) {
   archive("indexes", plan.indexes);
   archive("sequential_scans", plan.sequential_scans);
   archive("text", plan.text);
+  archive("nodes", plan.nodes);
+  archive("buffers", plan.buffers);
+  archive("wal_bytes", plan.wal_bytes);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, SampleBlock>& block) {
+  archive("samples", block.samples);
+  archive("base_milliseconds", block.base_milliseconds);
+  archive("head_milliseconds", block.head_milliseconds);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, QueryTiming>& timing) {
+  archive("verdict", timing.verdict);
+  archive("reason", timing.reason);
+  archive("limit", timing.limit);
+  archive("limit_milliseconds", timing.limit_milliseconds);
+  archive("pairs", timing.pairs);
+  archive("dropped", timing.dropped);
+  archive("base_median", timing.base_median);
+  archive("head_median", timing.head_median);
+  archive("head_low", timing.head_low);
+  archive("head_high", timing.head_high);
+  archive("ratio", timing.ratio);
+  archive("ratio_low", timing.ratio_low);
+  archive("ratio_high", timing.ratio_high);
+  archive("error_rate", timing.error_rate);
+  archive("core", timing.core);
+  archive("seed", timing.seed);
+  archive("blocks", timing.blocks);
 }
 
 template <typename Archive>
 void fields(Archive& archive, Of<Archive, QueryObservation>& query) {
   archive("name", query.name);
+  archive("parameters", query.parameters);
+  archive("writes", query.writes);
   archive("base_error", query.base_error);
   archive("head_error", query.head_error);
   archive("base_plan", query.base_plan);
   archive("head_plan", query.head_plan);
   archive("same_result", query.same_result);
   archive("ambiguous_result", query.ambiguous_result);
+  archive("not_deterministic", query.not_deterministic);
+  archive("difference", query.difference);
   archive("base_rows", query.base_rows);
   archive("head_rows", query.head_rows);
-  archive("base_milliseconds", query.base_milliseconds);
-  archive("head_milliseconds", query.head_milliseconds);
+  archive("undecided", query.undecided);
+  archive("timing", query.timing);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, IndexCost>& cost) {
+  archive("index", cost.index);
+  archive("table", cost.table);
+  archive("dropped", cost.dropped);
+  archive("on_new_table", cost.on_new_table);
+  archive("bytes", cost.bytes);
+  archive("build", cost.build);
+  archive("used_by", cost.used_by);
+  archive("supersedes", cost.supersedes);
+}
+
+template <typename Archive>
+void fields(Archive& archive, Of<Archive, SizeObservation>& size) {
+  archive("what", size.what);
+  archive("base_bytes", size.base_bytes);
+  archive("head_bytes", size.head_bytes);
+  archive("at_most", size.at_most);
 }
 
 template <typename Archive>
@@ -602,6 +672,7 @@ void fields(Archive& archive, Of<Archive, Run>& run) {
   archive("base_rows", run.base_rows);
   archive("made_rows", run.made_rows);
   archive("applied", run.applied);
+  archive("queries_alone", run.queries_alone);
   archive("migrations", run.migrations);
   archive("chain", run.chain);
   archive("together", run.together);
@@ -609,6 +680,8 @@ void fields(Archive& archive, Of<Archive, Run>& run) {
   archive("invariants", run.invariants);
   archive("expectations", run.expectations);
   archive("queries", run.queries);
+  archive("index_costs", run.index_costs);
+  archive("sizes", run.sizes);
   archive("old_uses", run.old_uses);
   archive("release", run.release);
 }

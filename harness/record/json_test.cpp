@@ -230,6 +230,7 @@ TEST(RecordNames, every_enumeration_has_words_both_ways) {
   expect_names_round_trip<Stage>(9);
   expect_names_round_trip<StopKind>(6);
   expect_names_round_trip<OldUseKind>(4);
+  expect_names_round_trip<TimeVerdict>(4);
   expect_names_round_trip<BackupForm>(7);
   expect_names_round_trip<RoadKind>(4);
   expect_names_round_trip<Mark>(3);

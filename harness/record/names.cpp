@@ -85,6 +85,11 @@ struct Words<StopKind> {
 };
 
 template <>
+struct Words<TimeVerdict> {
+  static constexpr std::array<std::string_view, 4> k_words{"not_timed", "within", "beyond", "not_decided"};
+};
+
+template <>
 struct Words<OldUseKind> {
   static constexpr std::array<std::string_view, 4> k_words{"query", "view", "write", "old_row"};
 };
@@ -169,6 +174,9 @@ std::string_view name_of(Depth depth) {
 std::string_view name_of(StopKind how) {
   return word(how);
 }
+std::string_view name_of(TimeVerdict verdict) {
+  return word(verdict);
+}
 std::string_view name_of(OldUseKind kind) {
   return word(kind);
 }
@@ -222,6 +230,7 @@ template std::optional<ChangeClass> value_named(std::string_view);
 template std::optional<Stage> value_named(std::string_view);
 template std::optional<Depth> value_named(std::string_view);
 template std::optional<StopKind> value_named(std::string_view);
+template std::optional<TimeVerdict> value_named(std::string_view);
 template std::optional<OldUseKind> value_named(std::string_view);
 template std::optional<BackupForm> value_named(std::string_view);
 template std::optional<RoadKind> value_named(std::string_view);
@@ -235,6 +244,7 @@ template std::vector<std::string> names_of<Level>();
 template std::vector<std::string> names_of<Verdict>();
 template std::vector<std::string> names_of<Depth>();
 template std::vector<std::string> names_of<StopKind>();
+template std::vector<std::string> names_of<TimeVerdict>();
 template std::vector<std::string> names_of<OldUseKind>();
 template std::vector<std::string> names_of<BackupForm>();
 template std::vector<std::string> names_of<RoadKind>();

@@ -23,6 +23,7 @@ std::string_view name_of(Stage stage);
 std::string_view name_of(ChangeClass change);
 std::string_view name_of(Depth depth);
 std::string_view name_of(StopKind how);
+std::string_view name_of(TimeVerdict verdict);
 std::string_view name_of(OldUseKind kind);
 std::string_view name_of(BackupForm form);
 std::string_view name_of(RoadKind kind);

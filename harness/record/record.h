@@ -407,24 +407,104 @@ struct ExpectationObservation {
   std::string after_sqlstate;
 };
 
+/// A node of a plan that was executed; nodes stand in the order in which EXPLAIN shows them.
+struct PlanNode {
+  int depth = 0;
+  std::string kind;      ///< "Index Only Scan", "Hash Join"; of SQLite: "SEARCH", "SCAN", "USE TEMP B-TREE"
+  std::string relation;  ///< that it reads or writes
+  std::string index;     ///< by which it reads
+  std::string join;      ///< "Inner", "Left", …; empty for what joins nothing
+  std::string detail;    ///< conditions, sort keys: one line
+  double rows_estimated = 0;           ///< of one loop; 0 where the engine does not estimate
+  double rows = 0;                     ///< of one loop, counted
+  std::int64_t loops = 0;              ///< 0: it was never executed
+  std::int64_t buffers = 0;            ///< pages touched, by it and the nodes below
+  std::int64_t spilled_kilobytes = 0;  ///< to files, by its sort or hash
+};
+
 struct QueryPlan {
   std::vector<std::string> indexes;           ///< used anywhere in the plan
   std::vector<std::string> sequential_scans;  ///< tables read whole
   std::string text;                           ///< EXPLAIN's text
+  std::vector<PlanNode> nodes;                ///< empty where it was not executed
+  std::int64_t buffers = 0;                   ///< pages touched, each time anew
+  std::int64_t wal_bytes = 0;                 ///< of a query that writes
 };
 
+/// What a comparison of times came to.
+enum class TimeVerdict {
+  not_timed,
+  within,       ///< not slower than the limit
+  beyond,       ///< slower than the limit
+  not_decided,  ///< the time that it was given ended before either was clear
+};
+
+/// Samples taken one after another, merged, so that a record does not grow with their number.
+struct SampleBlock {
+  std::int64_t samples = 0;
+  double base_milliseconds = 0;  ///< mean of them
+  double head_milliseconds = 0;
+};
+
+/// Times of a query on base and head, sampled in pairs. The bounds of what has an interval hold at all times
+/// at once, so that sampling may stop where they say enough (rehearsal/sequential.h).
+struct QueryTiming {
+  TimeVerdict verdict = TimeVerdict::not_timed;
+  std::string reason;  ///< why it was not timed, or not decided
+  double limit = 0;    ///< of head / base, that the verdict is about; 0 where it is about milliseconds
+  double limit_milliseconds = 0;  ///< of head's median; 0 where it is about a ratio
+  std::int64_t pairs = 0;
+  std::int64_t dropped = 0;          ///< pairs of which one side failed or ran out of time
+  double base_median = 0;            ///< milliseconds
+  double head_median = 0;            ///< milliseconds
+  double head_low = 0;               ///< bounds of head's median, milliseconds
+  std::optional<double> head_high;   ///< none: not known yet
+  double ratio = 0;                  ///< median of head / base over pairs
+  double ratio_low = 0;              ///< its bounds
+  std::optional<double> ratio_high;  ///< none: not known yet
+  double error_rate = 0;             ///< at which each bound may be wrong
+  int core = -1;                     ///< to which client and both sessions were pinned; -1: they moved freely
+  std::uint64_t seed = 0;            ///< of the order within each pair
+  std::vector<SampleBlock> blocks;
+};
+
+/// A critical query with one set of parameters, on base and head.
 struct QueryObservation {
   std::string name;
+  std::string parameters;  ///< "42, 'open'"; empty where it has none
+  bool writes = false;     ///< each execution was rolled back
   std::optional<SqlError> base_error;
   std::optional<SqlError> head_error;
   QueryPlan base_plan;
   QueryPlan head_plan;
   bool same_result = true;
-  bool ambiguous_result = false;  ///< the base itself answers otherwise under another plan: not comparable
+  bool ambiguous_result = false;   ///< the base itself answers otherwise under another plan: not comparable
+  bool not_deterministic = false;  ///< the base answers otherwise the second time: not comparable
+  std::string difference;          ///< where the answer is another one: the first row that differs
   std::int64_t base_rows = 0;
   std::int64_t head_rows = 0;
-  std::vector<double> base_milliseconds;  ///< interleaved with head's: pair i belongs together
-  std::vector<double> head_milliseconds;
+  std::string undecided;  ///< why nothing of it says anything, for example since its tables are empty
+  QueryTiming timing;
+};
+
+/// What an index that the trial adds costs and who uses it, or who used one that it drops.
+struct IndexCost {
+  std::string index;
+  std::string table;
+  bool dropped = false;
+  bool on_new_table = false;  ///< the trial adds the table too
+  std::int64_t bytes = 0;
+  Microseconds build{0};                ///< of one that was added, built anew on the head's rows
+  std::vector<std::string> used_by;     ///< critical queries, on head; of a dropped one on base
+  std::vector<std::string> supersedes;  ///< indexes whose columns are the first of this one's
+};
+
+/// The size of what a claim is about, on base and head.
+struct SizeObservation {
+  std::string what;                        ///< "table public.sale", "columns sale.tax, sale.total"
+  std::optional<std::int64_t> base_bytes;  ///< none where it is not there
+  std::optional<std::int64_t> head_bytes;
+  double at_most = 0;  ///< head / base, as claimed
 };
 
 enum class OldUseKind {
@@ -704,6 +784,7 @@ struct Run {
   std::int64_t base_rows = 0;  ///< rows in all tables at the base
   std::int64_t made_rows = 0;  ///< of our own, at most so many in each table, where no fixture is named
   int applied = 0;             ///< migrations that were only applied
+  bool queries_alone = false;  ///< nothing was rehearsed: base and head were made to compare queries on them
   std::vector<MigrationRecord> migrations;  ///< on trial
   ChainRecord chain;
   TogetherRecord together;
@@ -711,6 +792,8 @@ struct Run {
   std::vector<InvariantObservation> invariants;
   std::vector<ExpectationObservation> expectations;
   std::vector<QueryObservation> queries;
+  std::vector<IndexCost> index_costs;
+  std::vector<SizeObservation> sizes;  ///< one for each of the scenario's size claims
   std::vector<OldUse> old_uses;
   std::optional<Release> release;      ///< of a release check
   std::vector<std::string> not_taken;  ///< files of the folder that the format did not take, with the reason

@@ -199,6 +199,48 @@ inline Release full_release() {
   return release;
 }
 
+inline QueryPlan full_plan() {
+  return {{"a_idx"},  {"a"},
+          "Seq Scan", {{1, "Seq Scan", "a", "a_idx", "Left", "filter x", 20.5, 21, 2, 42, 8}},
+          43,         44};
+}
+
+inline QueryObservation full_query() {
+  QueryObservation query;
+  query.name = "upcoming";
+  query.parameters = "42, 'x'";
+  query.writes = true;
+  query.base_error = full_error();
+  query.head_error = full_error();
+  query.base_plan = full_plan();
+  query.head_plan = full_plan();
+  query.same_result = false;
+  query.ambiguous_result = true;
+  query.not_deterministic = true;
+  query.difference = "row 1: (1) on base, (2) on head";
+  query.base_rows = 20;
+  query.head_rows = 21;
+  query.undecided = "the tables that it reads are empty";
+  query.timing = {TimeVerdict::not_decided,
+                  "time is over",
+                  1.05,
+                  50,
+                  7,
+                  1,
+                  1.5,
+                  0.30000000000000004,
+                  0.25,
+                  0.5,
+                  0.2,
+                  0.1,
+                  0.3,
+                  0.001,
+                  1,
+                  4711,
+                  {{7, 1.5, 0.25}}};
+  return query;
+}
+
 inline Run full_run() {
   Run run;
   run.scenario = "vet-clinic";
@@ -224,17 +266,10 @@ inline Run full_run() {
                full_difference()};
   run.invariants = {{"tenants", Moment::after_down, "0001", "3, x; 4, y", full_error()}};
   run.expectations = {{1, "column a.b nullable", true, true, "not null", "23502", true, "nullable", "42P01"}};
-  run.queries = {{"upcoming",
-                  full_error(),
-                  full_error(),
-                  {{"a_idx"}, {"a"}, "Seq Scan"},
-                  {{"b_idx"}, {"b"}, "Index Scan"},
-                  false,
-                  true,
-                  20,
-                  21,
-                  {1.5, 0.1},
-                  {0.30000000000000004, 2}}};
+  run.queries_alone = true;
+  run.queries = {full_query()};
+  run.index_costs = {{"a_idx", "a", true, true, 8192, Microseconds(40), {"upcoming"}, {"b_idx"}}};
+  run.sizes = {{"table a", 8192, 16384, 0.3}};
   run.old_uses = {{OldUseKind::write, "orders", "INSERT INTO orders …", Location{"s.yaml", 4, 5},
                    full_error(), full_error(), false, 20, 21, "0001", "upcoming", full_error()}};
   run.release = full_release();

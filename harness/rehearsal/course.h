@@ -125,7 +125,6 @@ class Course {
 
   Result<void> observe_invariants(record::Moment moment, const std::string& migration);
   Result<void> observe_head();
-  Result<void> observe_query(engine::Instance& base, const scenario::Query& query);
 
   using Broken = std::function<Result<bool>(engine::Instance&)>;
   /// The base, which is made when it is first asked for.

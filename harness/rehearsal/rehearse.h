@@ -14,12 +14,15 @@
 namespace lockkeeper::rehearsal {
 
 enum class Keep { no, yes };
+/// Are critical queries timed, or only answered and planned?
+enum class GateTime { no, yes };
 
 struct Options {
   std::chrono::milliseconds statement_timeout{0};  ///< longest that one statement may take; 0: no limit
   record::Depth depth = record::Depth::standard;
-  int seed_rows = 0;     ///< to make in each table that holds none, where the scenario has no fixture
-  Keep keep = Keep::no;  ///< stop at the first failure and leave its database running
+  int seed_rows = 0;  ///< to make in each table that holds none, where the scenario has no fixture
+  GateTime gate_time = GateTime::yes;
+  Keep keep = Keep::no;                    ///< stop at the first failure and leave its database running
   std::filesystem::path work_directory;    ///< ours for this run, on the store's file system
   const snapshot::Store* store = nullptr;  ///< null: every run starts from nothing
   std::chrono::steady_clock::time_point process_start = std::chrono::steady_clock::now();

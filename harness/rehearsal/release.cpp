@@ -365,7 +365,13 @@ Result<void> ReleaseCourse::operate() {
   return step("operations", [&](Step& step) -> Result<void> {
     if (const auto asked = ask(m_plan.operations, *m_production, false, step); !asked) return asked;
     for (const auto& query : m_scenario.queries) {
-      const auto answer = m_production->try_query({query.sql, query.parameters});
+      const auto parameters = query.first_parameters();
+      if (!parameters) {
+        step.evidence.push_back(
+            fmt::format("query '{}': not run: its parameters are asked of a base", query.name));
+        continue;
+      }
+      const auto answer = m_production->try_query({query.sql, *parameters});
       if (!answer) return failed(answer);
       if (answer->error)
         refuse(step, fmt::format("query '{}': {}", query.name, check::error_text(*answer->error)));

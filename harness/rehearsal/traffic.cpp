@@ -48,8 +48,10 @@ Result<void> Course::meet_traffic(Passage& passage) {
   if (!instance) return failed(instance);
   std::optional<record::SqlError> error;
   std::vector<engine::Instance::TrafficQuery> queries;
-  for (const scenario::Query& query : m_scenario.queries)
-    queries.push_back({query.name, {query.sql, query.parameters}});
+  for (const scenario::Query& query : m_scenario.queries) {
+    if (auto parameters = query.first_parameters())
+      queries.push_back({query.name, {query.sql, std::move(*parameters)}});
+  }
   auto met = (*instance)->run_in_traffic(tables, queries, [&] {
     auto outcome = run(**instance, *passage.migration, Side::up, Observe::no);
     if (outcome) error = outcome->run.error;

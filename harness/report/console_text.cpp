@@ -222,7 +222,7 @@ Lines finding_lines(const record::Run& run, const Paint& paint, Detail detail) {
 
 void add_chain(Lines& lines, const record::Run& run, const Paint& paint) {
   const ChainResult chain = chain_of(run.chain);
-  if (run.migrations.empty() || run.release) return;
+  if (run.migrations.empty() || run.release || run.queries_alone) return;
   if (chain.outcome == Outcome::skipped) {
     lines.push_back(line_of(chain.outcome, "chain", {paint.dim(short_text(chain.reason, 80))}, paint));
     return;
@@ -243,14 +243,36 @@ void add_queries(Lines& lines, const record::Run& run, const Paint& paint) {
     if (query.base_error) facts.emplace_back(query.head_error ? "fails on base" : "new: runs on head alone");
     if (query.head_error) facts.emplace_back("fails on head");
     if (facts.empty()) {
-      facts.push_back(fmt::format("{} → {}, {}", median_time(query.base_milliseconds),
-                                  median_time(query.head_milliseconds), speed_of(query)));
-      if (!query.same_result && !query.ambiguous_result) facts.emplace_back("other answer");
+      if (query.timing.pairs > 0) {
+        facts.push_back(fmt::format("{} → {}, {} ({})", time_text(query.timing.base_median),
+                                    time_text(query.timing.head_median), speed_of(query), bounds_of(query)));
+        if (std::string claim = claim_of(query); !claim.empty()) facts.push_back(std::move(claim));
+      } else {
+        facts.push_back(query.undecided.empty() ? "not timed"
+                                                : "not decided: " + short_text(query.undecided, 60));
+      }
+      if (query.base_plan.buffers != query.head_plan.buffers)
+        facts.push_back(
+            fmt::format("{} → {} pages", grouped(query.base_plan.buffers), grouped(query.head_plan.buffers)));
+      if (!query.same_result && !query.ambiguous_result && !query.not_deterministic)
+        facts.emplace_back("other answer");
       if (const std::string plan = plan_of(query); !plan.empty())
         facts.push_back(paint.dim(short_text(plan, 80)));
     }
-    lines.push_back(line_of(outcome_of(run, query), query.name, facts, paint));
+    lines.push_back(line_of(outcome_of(run, query), short_text(label_of(run, query), 60), facts, paint));
   }
+  if (const std::string how = timing_text(run); !how.empty()) lines.push_back("    " + paint.dim(how));
+  std::int64_t elsewhere = 0;
+  for (const record::IndexCost& cost : run.index_costs) {
+    if (cost.on_new_table && cost.used_by.empty())
+      ++elsewhere;
+    else
+      lines.push_back(fmt::format("  {} {}", cost.dropped ? "-" : "+", readable(cost_text(cost))));
+  }
+  if (elsewhere > 0)
+    lines.push_back(fmt::format("  + {} {} on new tables, used by no critical query", grouped(elsewhere),
+                                elsewhere == 1 ? "index" : "indexes"));
+  for (const record::SizeObservation& size : run.sizes) lines.push_back("    " + readable(size_text(size)));
 }
 
 void add_invariants(Lines& lines, const record::Run& run, const Paint& paint) {
@@ -373,7 +395,8 @@ std::string harmless_in_workflows(std::string line) {
 
 std::vector<std::string> header_lines(const record::Run& run, std::size_t on_trial, const Paint& paint) {
   Lines facts{short_text(server_of(run), 40),
-              counted(static_cast<std::int64_t>(on_trial), "migration") + " on trial",
+              run.queries_alone ? "queries alone"
+                                : counted(static_cast<std::int64_t>(on_trial), "migration") + " on trial",
               run.base_rows > 0 ? counted(run.base_rows, "row") : "no rows"};
   if (run.applied > 0) facts[1] += fmt::format(" after {} applied", grouped(run.applied));
   if (!run.format.empty()) facts.insert(facts.begin(), short_text(run.format, 40));

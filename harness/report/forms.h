@@ -11,5 +11,6 @@ std::string render_json(const record::Record& record);
 std::string render_markdown(const record::Record& record);
 std::string render_junit(const record::Record& record);
 std::string render_log(const record::Record& record);
+std::string render_benchmark(const record::Record& record);
 
 }  // namespace lockkeeper::report

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include <fmt/format.h>
 
@@ -138,9 +137,8 @@ void add_named(Suite& suite, Findings& findings, std::string_view group, std::st
 
 void add_queries(Suite& suite, Findings& findings) {
   for (const record::QueryObservation& query : suite.run->queries) {
-    add_named(suite, findings, "queries", query.name, query);
-    const double milliseconds =
-        std::accumulate(query.head_milliseconds.begin(), query.head_milliseconds.end(), 0.0);
+    add_named(suite, findings, "queries", label_of(*suite.run, query), query);
+    const double milliseconds = query.timing.head_median * static_cast<double>(query.timing.pairs);
     suite.tests.back().time = record::Microseconds(static_cast<std::int64_t>(milliseconds * 1000));
   }
 }

@@ -173,13 +173,21 @@ void add_findings(Page& page, const record::Run& run) {
 
 std::string queries_table(const record::Run& run) {
   if (run.queries.empty()) return "";
-  std::string table = "| query | base | head | | plan on head |\n|---|---|---|---|---|\n";
+  std::string table = "| query | base | head | | pages | plan on head |\n|---|---|---|---|---|---|\n";
   for (const record::QueryObservation& query : run.queries) {
-    table += fmt::format("| {} {} | {} | {} | {} | {} |\n", mark_of(outcome_of(run, query)), code(query.name),
-                         median_time(query.base_milliseconds), median_time(query.head_milliseconds),
-                         speed_of(query), prose(plan_of(query)));
+    const std::string bounds = bounds_of(query);
+    table += fmt::format(
+        "| {} {} | {} | {} | {}{} | {} → {} | {} |\n", mark_of(outcome_of(run, query)),
+        code(label_of(run, query)), time_text(query.timing.base_median), time_text(query.timing.head_median),
+        speed_of(query),
+        (bounds.empty() ? "" : " (" + bounds + ")") + (claim_of(query).empty() ? "" : ", " + claim_of(query)),
+        grouped(query.base_plan.buffers), grouped(query.head_plan.buffers), prose(plan_of(query)));
   }
-  return table;
+  if (const std::string how = timing_text(run); !how.empty()) table += "\n" + prose(how) + "\n";
+  for (const record::IndexCost& cost : run.index_costs)
+    table += fmt::format("\n- {} {}", cost.dropped ? "dropped:" : "added:", prose(cost_text(cost)));
+  for (const record::SizeObservation& size : run.sizes) table += "\n- " + prose(size_text(size));
+  return table + (run.index_costs.empty() && run.sizes.empty() ? "" : "\n");
 }
 
 std::string answers(const InvariantResult& invariant) {

@@ -9,11 +9,13 @@ namespace lockkeeper::report {
 
 namespace {
 
-constexpr std::array<Form, 4> k_forms{{
+constexpr std::array<Form, 5> k_forms{{
     {"json", "the whole record, for scripts (harness/report/record.schema.json)", render_json},
     {"markdown", "a comment for a pull request", render_markdown},
     {"junit", "test results as CI servers read them", render_junit},
     {"log", "the migration log of a release check, as Markdown", render_log},
+    {"benchmark", "times of critical queries as Google Benchmark writes them, for compare.py",
+     render_benchmark},
 }};
 
 }  // namespace

@@ -76,7 +76,7 @@ TEST(Forms, are_found_by_name) {
     EXPECT_EQ(form_named(form.name), &form);
     EXPECT_FALSE(form.description.empty());
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"json", "markdown", "junit", "log"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"json", "markdown", "junit", "log", "benchmark"}));
   EXPECT_EQ(form_named("yaml"), nullptr);
 }
 

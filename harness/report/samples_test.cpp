@@ -59,10 +59,27 @@ record::QueryObservation query() {
   record::QueryObservation result;
   result.name = "upcoming appointments";
   result.base_rows = result.head_rows = 20;
-  result.base_milliseconds = {12.4, 12.1, 12.2};
-  result.head_milliseconds = {0.81, 0.79, 0.95};
+  result.timing = {record::TimeVerdict::within,
+                   "",
+                   1.05,
+                   0,
+                   40,
+                   0,
+                   12.2,
+                   0.81,
+                   0.7,
+                   0.95,
+                   0.066,
+                   0.06,
+                   0.08,
+                   0.01,
+                   1,
+                   7,
+                   {{20, 12.4, 0.81}, {20, 12.1, 0.79}}};
   result.base_plan.sequential_scans = {"Appointment"};
+  result.base_plan.buffers = 1225;
   result.head_plan.indexes = {"Appointment_tenantId_idx"};
+  result.head_plan.buffers = 78;
   return result;
 }
 
@@ -194,7 +211,10 @@ record::Run failing_run() {
   run.chain.again.clear();
   run.chain.stops_at = "0004";
   run.chain.back[0].run.error = record::SqlError{"2BP01", "cannot drop table orders", "", "", ""};
-  run.queries[0].head_milliseconds = {22.0, 21.9, 22.3};
+  run.queries[0].timing.head_median = 22.0;
+  run.queries[0].timing.ratio = 1.8;
+  run.queries[0].timing.ratio_low = 1.7;
+  run.queries[0].timing.ratio_high = 1.9;
   run.findings = failing_findings();
   run.stale = {{"data-changed", "0001", "old", {"scenarios/shop.yaml", 14, 5}}};
   run.not_taken = {"migrations/README.md (no version)"};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -201,6 +202,10 @@ std::string described(const std::vector<SkipCount>& skips) {
 Counts counts_of(const record::Run& run) {
   Counts counts;
   counts.migrations = run.migrations.size();
+  if (run.queries_alone) {
+    counts.queries = run.queries.size();
+    counts.sizes = run.sizes.size();
+  }
   counts.missing = run.missing_expected.size();
   for (const record::Finding& finding : run.findings) ++count_for(counts, finding);
   return counts;
@@ -211,6 +216,8 @@ Counts counts_of(const record::Record& record) {
   for (const record::Run& run : record.runs) {
     const Counts counts = counts_of(run);
     sum.migrations += counts.migrations;
+    sum.queries += counts.queries;
+    sum.sizes += counts.sizes;
     sum.errors += counts.errors;
     sum.warnings += counts.warnings;
     sum.notes += counts.notes;
@@ -221,10 +228,18 @@ Counts counts_of(const record::Record& record) {
   return sum;
 }
 
+/// What was judged.
+std::string subject_of(const Counts& counts) {
+  if (counts.queries == 0 && counts.sizes == 0) return counted_size(counts.migrations, "migration");
+  const std::string queries =
+      counts.queries == 0 ? counted_size(counts.sizes, "size") : counted_queries(counts.queries);
+  return counts.migrations == 0 ? queries : counted_size(counts.migrations, "migration") + ", " + queries;
+}
+
 std::string described(const Counts& counts) {
-  std::string text = fmt::format(
-      "{}, {}, {}, {}", counted_size(counts.migrations, "migration"), counted_size(counts.errors, "error"),
-      counted_size(counts.warnings, "warning"), counted_size(counts.notes, "note"));
+  std::string text =
+      fmt::format("{}, {}, {}, {}", subject_of(counts), counted_size(counts.errors, "error"),
+                  counted_size(counts.warnings, "warning"), counted_size(counts.notes, "note"));
   if (counts.allowed > 0) text += fmt::format(", {} allowed", counts.allowed);
   if (counts.expected > 0) text += fmt::format(", {} expected", counts.expected);
   if (counts.missing > 0)
@@ -243,8 +258,7 @@ std::string verdict_line(const record::Run& run) {
   const Counts counts = counts_of(run);
   if (run.verdict == Verdict::pass && expects_findings(run)) {
     return fmt::format("as expected: {} ({}) in {}{}, {}", counted_size(counts.expected, "finding"),
-                       expected_rules(run), counted_size(counts.migrations, "migration"), besides(counts),
-                       time);
+                       expected_rules(run), subject_of(counts), besides(counts), time);
   }
   return fmt::format("{}: {}, {}", verdict_word(run), described(counts), time);
 }
@@ -289,36 +303,110 @@ std::string server_of(const record::Run& run) {
   return run.server.version.empty() ? run.server.engine : run.server.engine + " " + run.server.version;
 }
 
-std::optional<double> median(std::vector<double> samples) {
-  if (samples.empty()) return std::nullopt;
-  std::sort(samples.begin(), samples.end());
-  const std::size_t middle = samples.size() / 2;
-  return samples.size() % 2 == 1 ? samples[middle] : (samples[middle - 1] + samples[middle]) / 2;
+std::string counted_queries(std::size_t number) {
+  return number == 1 ? "1 query" : grouped(static_cast<std::int64_t>(number)) + " queries";
+}
+
+std::string label_of(const record::Run& run, const record::QueryObservation& query) {
+  const auto sets = std::count_if(run.queries.begin(), run.queries.end(),
+                                  [&](const auto& other) { return other.name == query.name; });
+  return sets < 2 ? query.name : fmt::format("{} ({})", query.name, query.parameters);
 }
 
 std::string speed_of(const record::QueryObservation& query) {
-  const auto base = median(query.base_milliseconds);
-  const auto head = median(query.head_milliseconds);
-  if (!base || !head || *base <= 0 || *head <= 0) return "–";
-  const double faster = *base / *head;
-  const double ratio = std::max(faster, 1 / faster);
-  // Under a twentieth, two medians of a few samples say nothing.
-  if (ratio < 1.05) return "as fast";
-  return fmt::format("{:.{}f}× {}", ratio, ratio < 10 ? 1 : 0, faster > 1 ? "faster" : "slower");
+  const auto& timing = query.timing;
+  if (timing.pairs == 0 || timing.ratio <= 0) return "not timed";
+  const bool open = timing.verdict == record::TimeVerdict::not_decided;
+  const double ratio = std::max(timing.ratio, 1 / timing.ratio);
+  // Where the bounds hold no change, or a small one, there is nothing to be said of it.
+  if (ratio < 1.05) return open ? "not decided" : "as fast";
+  return fmt::format("{:.{}f}× {}{}", ratio, ratio < 10 ? 1 : 0, timing.ratio < 1 ? "faster" : "slower",
+                     open ? ", not decided" : "");
 }
 
-std::string median_time(const std::vector<double>& milliseconds) {
-  const auto middle = median(milliseconds);
-  if (!middle) return "–";
-  return human(record::Microseconds(static_cast<std::int64_t>(*middle * 1000)));
+std::string bounds_of(const record::QueryObservation& query) {
+  const auto& timing = query.timing;
+  if (timing.pairs == 0) return "";
+  const double ratio = std::max(timing.ratio, 1 / timing.ratio);
+  if (timing.ratio >= 1 || ratio < 1.05)
+    return fmt::format("{:.2f} to {}", timing.ratio_low,
+                       timing.ratio_high ? fmt::format("{:.2f}", *timing.ratio_high) : "?");
+  const int digits = ratio < 10 ? 1 : 0;
+  return fmt::format("{} to {}",
+                     timing.ratio_high ? fmt::format("{:.{}f}", 1 / *timing.ratio_high, digits) : "?",
+                     timing.ratio_low > 0 ? fmt::format("{:.{}f}", 1 / timing.ratio_low, digits) : "?");
 }
 
+std::string claim_of(const record::QueryObservation& query) {
+  const auto& timing = query.timing;
+  if (timing.pairs == 0 || timing.limit <= 0 || timing.limit >= 1) return "";
+  const std::string_view holds = timing.verdict == record::TimeVerdict::within   ? "holds"
+                                 : timing.verdict == record::TimeVerdict::beyond ? "does not hold"
+                                                                                 : "not decided";
+  return fmt::format("{:.3g}× claimed: {}", 1 / timing.limit, holds);
+}
+
+std::string time_text(double milliseconds) {
+  return milliseconds <= 0 ? "–" : human_milliseconds(milliseconds);
+}
+
+std::string cost_text(const record::IndexCost& cost) {
+  std::vector<std::string> parts{human_bytes(static_cast<std::uint64_t>(cost.bytes))};
+  if (cost.build.count() > 0) parts.push_back("built in " + human(cost.build));
+  std::string text = fmt::format("index {} on {}: {}; ", cost.index, cost.table, join(parts, ", "));
+  text += cost.used_by.empty() ? "used by no critical query" : "used by " + join(cost.used_by, ", ");
+  if (!cost.supersedes.empty()) text += "; makes " + join(cost.supersedes, ", ") + " redundant";
+  return text;
+}
+
+std::string size_text(const record::SizeObservation& size) {
+  const auto bytes = [](const std::optional<std::int64_t>& value) {
+    return value ? human_bytes(static_cast<std::uint64_t>(*value)) : std::string("not there");
+  };
+  std::string text = fmt::format("{}: {} → {}", size.what, bytes(size.base_bytes), bytes(size.head_bytes));
+  if (size.base_bytes && size.head_bytes && *size.base_bytes > 0)
+    text += fmt::format(", {:.2f}×",
+                        static_cast<double>(*size.head_bytes) / static_cast<double>(*size.base_bytes));
+  const bool holds =
+      size.base_bytes && size.head_bytes &&
+      static_cast<double>(*size.head_bytes) <= size.at_most * static_cast<double>(*size.base_bytes);
+  return text + fmt::format("; {:.3g}× claimed: {}", size.at_most, holds ? "holds" : "does not hold");
+}
+
+std::string timing_text(const record::Run& run) {
+  const record::QueryTiming* first = nullptr;
+  std::int64_t timed = 0;
+  std::int64_t dropped = 0;
+  for (const auto& query : run.queries) {
+    if (query.timing.pairs == 0) continue;
+    if (first == nullptr) first = &query.timing;
+    ++timed;
+    dropped += query.timing.dropped;
+  }
+  if (first == nullptr || first->error_rate <= 0) return "";
+  if (first->core < 0) {
+    return fmt::format(
+        "{} in pairs, free to move between cores: slower is what is so in several sessions, seed {}",
+        counted(timed, "time"), first->seed);
+  }
+  std::string text = fmt::format("{} in pairs, {}, seed {}, each bound wrong at most once in {} runs",
+                                 counted(timed, "time"), fmt::format("pinned to core {}", first->core), first->seed, grouped(std::llround(1 / first->error_rate)));
+  if (dropped > 0) text += fmt::format(", {} dropped", counted(dropped, "pair"));
+  return text;
+}
+
+/// The rules of queries begin with the query, and with its parameters where several sets were tried: "query
+/// 'a' with (1) takes …". A claim of sizes may hold the same words.
 bool is_about(const record::Finding& finding, const record::QueryObservation& query) {
-  static constexpr std::array<std::string_view, 6> k_rules{"query-fails",    "query-result-changed",
-                                                           "index-not-used", "plan-regressed",
-                                                           "query-slower",   "claim-not-met"};
-  return std::find(k_rules.begin(), k_rules.end(), finding.rule) != k_rules.end() &&
-         names(finding, query.name);
+  static constexpr std::array<std::string_view, 7> k_rules{
+      "query-fails",  "query-result-changed", "index-not-used",   "plan-regressed",
+      "query-slower", "claim-not-met",        "query-not-decided"};
+  const std::string title = fmt::format("query '{}' ", query.name);
+  if (std::find(k_rules.begin(), k_rules.end(), finding.rule) == k_rules.end() ||
+      !finding.message.starts_with(title))
+    return false;
+  return !finding.message.starts_with(title + "with (") ||
+         finding.message.starts_with(fmt::format("{}with ({}) ", title, query.parameters));
 }
 
 Outcome outcome_of(const record::Run& run, const record::QueryObservation& query) {
@@ -326,7 +414,8 @@ Outcome outcome_of(const record::Run& run, const record::QueryObservation& query
     return stops_the_merge(run, finding) && is_about(finding, query);
   });
   if (query.head_error || stopped) return Outcome::failed;
-  return query.same_result || query.ambiguous_result ? Outcome::ok : Outcome::differs;
+  return query.same_result || query.ambiguous_result || query.not_deterministic ? Outcome::ok
+                                                                                : Outcome::differs;
 }
 
 std::string plan_of(const record::QueryObservation& query) {

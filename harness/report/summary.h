@@ -50,7 +50,9 @@ std::string described(const std::vector<SkipCount>& skips);
 
 struct Counts {
   std::size_t migrations = 0;
-  std::size_t errors = 0;  ///< with warnings and notes: neither allowed nor expected
+  std::size_t queries = 0;  ///< of runs that compare nothing else
+  std::size_t sizes = 0;    ///< the same
+  std::size_t errors = 0;   ///< with warnings and notes: neither allowed nor expected
   std::size_t warnings = 0;
   std::size_t notes = 0;
   std::size_t allowed = 0;
@@ -82,11 +84,25 @@ std::string subject_of(const record::Run& run, const record::Finding& finding);
 /// "postgres 15.20"
 std::string server_of(const record::Run& run);
 
-std::optional<double> median(std::vector<double> samples);
-/// Of the paired medians: "15× faster", "1.4× slower", "as fast"; "–" where either has no samples.
+/// "1 query", "3 queries"
+std::string counted_queries(std::size_t number);
+/// A query's name, with its parameters where several sets of them were tried.
+std::string label_of(const record::Run& run, const record::QueryObservation& query);
+/// Of the times: "15× faster", "1.4× slower", "as fast", with ", not decided" where that stayed open; "not
+/// timed".
 std::string speed_of(const record::QueryObservation& query);
-/// "12.1 ms" or "–"
-std::string median_time(const std::vector<double>& milliseconds);
+/// "13 to 16": the bounds of what speed_of() says; empty where it was not timed.
+std::string bounds_of(const record::QueryObservation& query);
+/// "10× claimed: holds", of a query that claims to be faster; empty for others.
+std::string claim_of(const record::QueryObservation& query);
+/// "12.1 ms", or "–" for 0.
+std::string time_text(double milliseconds);
+/// "index a_b_idx on public.a: 2.1 MB, built in 40 ms; used by no critical query"
+std::string cost_text(const record::IndexCost& cost);
+/// "table sale: 2.1 MB → 1.0 MB, 0.48×; 0.3× claimed: does not hold"
+std::string size_text(const record::SizeObservation& size);
+/// How queries were timed: "pinned to core 1, seed 7, 12 comparisons"; empty where none was.
+std::string timing_text(const record::Run& run);
 /// `failed` too where a finding that stops the merge names the query.
 Outcome outcome_of(const record::Run& run, const record::QueryObservation& query);
 bool is_about(const record::Finding& finding, const record::QueryObservation& query);

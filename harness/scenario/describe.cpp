@@ -57,4 +57,10 @@ std::string Expectation::describe() const {
   return text;
 }
 
+std::string SizeClaim::describe() const {
+  if (!table.empty()) return "table " + table;
+  if (!index.empty()) return "index " + index;
+  return (columns.size() == 1 ? "column " : "columns ") + join(columns, ", ");
+}
+
 }  // namespace lockkeeper::scenario

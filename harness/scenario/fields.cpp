@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "scenario/paths.h"
 
 namespace lockkeeper::scenario {
 
@@ -83,6 +84,20 @@ void check_rule(Problems& problems, const std::string& name, const Location& loc
   if (std::find(rules.begin(), rules.end(), name) != rules.end()) return;
   problems.report(location, fmt::format("rule '{}': not known{}", abridged(name), did_you_mean(name, rules)),
                   "'lockkeeper rules' lists them");
+}
+
+std::string existing_path(Problems& problems, const Value& value, const std::string& scenario_file,
+                          const std::string& path, std::string_view what) {
+  if (path.empty()) return path;
+  const auto found = find_path(scenario_file, path);
+  if (!found) {
+    problems.report(
+        value.location,
+        fmt::format("{} '{}': no such file or directory{}", what, path, similar_path(scenario_file, path)),
+        "paths are looked up from the scenario's folder, from each one above it, and from the "
+        "working directory");
+  }
+  return found.value_or(path);
 }
 
 const std::vector<Value>& items_of(Problems& problems, const Value& value, const std::string& what) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -54,6 +55,11 @@ class Fields {
 /// Reports a rule that is not among `rules`.
 void check_rule(Problems& problems, const std::string& name, const Location& location,
                 const std::vector<std::string>& rules);
+
+/// Where a scenario's path lies (scenario/paths.h); reports one that leads nowhere and hands it back as it
+/// is.
+std::string existing_path(Problems& problems, const Value& value, const std::string& scenario_file,
+                          const std::string& path, std::string_view what);
 
 /// The items of a list; reports anything else.
 const std::vector<Value>& items_of(Problems& problems, const Value& value, const std::string& what);

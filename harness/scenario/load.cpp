@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "record/names.h"
 #include "scenario/fields.h"
-#include "scenario/paths.h"
+#include "scenario/queries.h"
 #include "scenario/release_plan.h"
 #include "scenario/yaml.h"
 
@@ -25,16 +25,19 @@ constexpr int k_newest_postgres = 18;
 
 using Texts = std::vector<std::string>;
 
-const Texts k_scenario_keys = {"scenario",    "engine",          "database",        "scale",      "init",
-                               "fixture",     "fixture_at",      "migrations",      "invariants", "after_up",
-                               "queries",     "allow",           "expect_findings", "levels",     "gate",
-                               "depth",       "longest_wait_ms", "production",      "writes",     "seed_rows",
-                               "old_release", "release"};
+const Texts k_scenario_keys = {
+    "scenario",   "engine",     "database",        "scale",      "init",   "fixture",         "fixture_at",
+    "migrations", "invariants", "after_up",        "queries",    "allow",  "expect_findings", "levels",
+    "gate",       "depth",      "longest_wait_ms", "production", "writes", "seed_rows",       "old_release",
+    "release",    "benchmark",  "sizes",           "statistics"};
 
 /// Turns the values of one file into a scenario, one function for each key.
 class Loader {
  public:
-  Loader(std::string path, Texts rules) : m_rules(std::move(rules)) { m_scenario.file = std::move(path); }
+  Loader(std::string path, Texts rules, FolderAt folder_at = {})
+      : m_rules(std::move(rules)), m_folder_at(std::move(folder_at)) {
+    m_scenario.file = std::move(path);
+  }
 
   Result<Scenario> load(const Value& root);
   Result<std::vector<Allow>> load_baseline(const Value& root);
@@ -58,8 +61,6 @@ class Loader {
   std::optional<std::string> answer(const Fields& fields);
   Texts sqlstates(const Fields& fields);
   void check_attributes(const Fields& fields, const std::string& subject);
-  void load_query(const Value& value);
-  Query query_of(const Value& value, std::set<std::string>& names);
   OldRelease old_release_of(const Fields& fields);
   void load_allow(const Value& value);
   void load_expected_finding(const Value& value);
@@ -75,15 +76,12 @@ class Loader {
   std::optional<record::Level> level(const Value& value, const std::string& what);
   std::optional<record::Depth> depth(const Value& value);
   std::optional<std::string> referential_action(const Fields& fields, const std::string& key);
-  std::optional<double> factor(const Fields& fields, const std::string& key, std::string_view suffix,
-                               std::string_view example);
-  std::vector<std::optional<std::string>> parameters(const Fields& fields);
 
   Texts m_rules;
+  FolderAt m_folder_at;  ///< of an earlier release; empty: folders are read where they lie
   Problems m_problems;
   Scenario m_scenario;
   std::set<std::string> m_invariant_names;
-  std::set<std::string> m_query_names;
 };
 
 Result<Scenario> Loader::load(const Value& root) {
@@ -98,7 +96,11 @@ Result<Scenario> Loader::load(const Value& root) {
   if (const Value* value = fields.required("migrations")) load_migrations(*value);
   each(fields, "invariants", &Loader::load_invariant);
   each(fields, "after_up", &Loader::load_expectation);
-  each(fields, "queries", &Loader::load_query);
+  if (const Value* value = fields.find("queries"))
+    m_scenario.queries = read_queries(m_problems, *value, m_scenario.file);
+  if (const Value* value = fields.find("benchmark"))
+    m_scenario.benchmark = read_benchmark(m_problems, *value);
+  if (const Value* value = fields.find("sizes")) m_scenario.sizes = read_sizes(m_problems, *value);
   each(fields, "allow", &Loader::load_allow);
   each(fields, "expect_findings", &Loader::load_expected_finding);
   if (const Value* value = fields.find("levels")) load_levels(*value);
@@ -106,6 +108,13 @@ Result<Scenario> Loader::load(const Value& root) {
   if (const auto wait = fields.count("longest_wait_ms"))
     m_scenario.longest_wait = std::chrono::milliseconds(*wait);
   if (const Value* value = fields.find("production")) load_production(*value);
+  if (const Value* value = fields.find("statistics")) {
+    m_problems.report(
+        value->location,
+        "key 'statistics': production's statistics make no plan of production's size: PostgreSQL takes "
+        "the number of rows from the size of a table's file",
+        "make the fixture larger: scale, and fixtures that read lockkeeper.scale");
+  }
   m_scenario.writes = fields.texts("writes");
   if (const Value* value = fields.find("old_release"))
     m_scenario.old_release = old_release_of(Fields(m_problems, *value, "old_release", {"queries", "writes"}));
@@ -137,11 +146,8 @@ Result<OldRelease> Loader::load_release(const Value& root) {
 
 OldRelease Loader::old_release_of(const Fields& fields) {
   OldRelease release;
-  std::set<std::string> names;
-  if (const Value* list = fields.find("queries")) {
-    for (const Value& item : items_of(m_problems, *list, key_named("queries")))
-      release.queries.push_back(query_of(item, names));
-  }
+  if (const Value* list = fields.find("queries"))
+    release.queries = read_queries(m_problems, *list, m_scenario.file, m_folder_at);
   const Value* const writes = fields.find("writes");
   if (writes == nullptr) return release;
   const std::vector<Value> single = {*writes};
@@ -265,16 +271,7 @@ void Loader::check_database(const Value& value) {
 }
 
 std::string Loader::existing(const Value& value, const std::string& path, std::string_view what) {
-  if (path.empty()) return path;
-  const auto found = find_path(m_scenario.file, path);
-  if (!found) {
-    m_problems.report(
-        value.location,
-        fmt::format("{} '{}': no such file or directory{}", what, path, similar_path(m_scenario.file, path)),
-        "paths are looked up from the scenario's folder, from each one above it, and from the "
-        "working directory");
-  }
-  return found.value_or(path);
+  return existing_path(m_problems, value, m_scenario.file, path, what);
 }
 
 void Loader::load_fixtures(const Value& value) {
@@ -558,61 +555,8 @@ Texts Loader::sqlstates(const Fields& fields) {
   return states;
 }
 
-std::optional<double> Loader::factor(const Fields& fields, const std::string& key, std::string_view suffix,
-                                     std::string_view example) {
-  const auto written = fields.optional_text(key);
-  if (!written) return std::nullopt;
-  std::string_view number = *written;
-  if (number.ends_with(suffix)) number.remove_suffix(suffix.size());
-  if (number.ends_with('x')) number.remove_suffix(1);
-  double value = 0;
-  const char* const end = number.data() + number.size();
-  const auto [stopped, error] = std::from_chars(number.data(), end, value, std::chars_format::fixed);
-  if (error != std::errc{} || stopped != end || !(value > 0) || value > 1e9) {
-    m_problems.report(fields.find(key)->location,
-                      fmt::format("key '{}': '{}' is no factor", key, abridged(*written, 40)),
-                      fmt::format("write it like this: {}", example));
-  }
-  return value;
-}
-
-std::vector<std::optional<std::string>> Loader::parameters(const Fields& fields) {
-  std::vector<std::optional<std::string>> parameters;
-  const Value* const list = fields.find("params");
-  if (!list) return parameters;
-  for (const Value& item : items_of(m_problems, *list, key_named("params"))) {
-    if (item.kind == Value::Kind::null) {
-      parameters.emplace_back(std::nullopt);
-    } else {
-      if (item.kind != Value::Kind::scalar) read_text(m_problems, item, key_named("params"));
-      parameters.emplace_back(item.text);
-    }
-  }
-  return parameters;
-}
-
-void Loader::load_query(const Value& value) {
-  m_scenario.queries.push_back(query_of(value, m_query_names));
-}
-
-Query Loader::query_of(const Value& value, std::set<std::string>& names) {
-  const Fields fields(m_problems, value, "a query",
-                      {"name", "sql", "params", "uses_index", "at_most", "at_least", "same_result"});
-  Query query;
-  query.location = value.location;
-  query.name = fields.required_text("name");
-  query.sql = fields.required_text("sql");
-  query.parameters = parameters(fields);
-  query.uses_index = fields.text("uses_index");
-  query.at_most = factor(fields, "at_most", "", "1.10x");
-  query.at_least_faster = factor(fields, "at_least", " faster", "10x faster");
-  query.same_result = fields.flag("same_result").value_or(true);
-  check_unique(names, query.name, value.location);
-  return query;
-}
-
 std::string Loader::rule(const Fields& fields) {
-  const std::string name = fields.required_text("rule");
+  std::string name = fields.required_text("rule");
   if (const Value* value = fields.find("rule")) check_rule(m_problems, name, value->location, m_rules);
   return name;
 }
@@ -680,10 +624,10 @@ Result<std::vector<Allow>> load_baseline(const std::string& path, const std::vec
   return Loader(path, rules).load_baseline(*root);
 }
 
-Result<OldRelease> load_release(const std::string& path, std::string text) {
+Result<OldRelease> load_release(const std::string& path, std::string text, FolderAt folder_at) {
   const Result<Value> root = parse_yaml(path, std::move(text));
   if (!root) return failed(root);
-  return Loader(path, {}).load_release(*root);
+  return Loader(path, {}, std::move(folder_at)).load_release(*root);
 }
 
 Scenario for_directory(const std::string& path) {

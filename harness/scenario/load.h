@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,10 @@ Result<Scenario> load(const std::string& path, const std::vector<std::string>& r
 Result<std::vector<Allow>> load_baseline(const std::string& path, const std::vector<std::string>& rules);
 
 /// What a scenario's text, as an earlier release has it, says that release runs: its queries and writes. The
-/// rest of it is not looked at. `path` is for messages.
-Result<OldRelease> load_release(const std::string& path, std::string text);
+/// rest of it is not looked at. `path` is for messages. `folder_at` leads to a folder of queries as that
+/// release has it.
+using FolderAt = std::function<Result<std::string>(const std::string& folder)>;
+Result<OldRelease> load_release(const std::string& path, std::string text, FolderAt folder_at = {});
 
 /// A scenario for a folder of migrations and nothing else.
 Scenario for_directory(const std::string& path);

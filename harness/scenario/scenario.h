@@ -98,17 +98,52 @@ struct Expectation {
   std::string describe() const;
 };
 
-/// "1.10x" (head may take at most 1.10 of base's time), "10x faster" (base takes at least 10 times as long as
-/// head).
+/// The values of one execution; none is NULL.
+using Parameters = std::vector<std::optional<std::string>>;
+
+/// "1.10x" (head may take at most 1.10 of base's time), "50 ms" (head may take so long), "10x faster" (base
+/// takes at least 10 times as long as head).
 struct Query {
   std::string name;
   std::string sql;
-  std::vector<std::optional<std::string>> parameters;  ///< key `params`; null is NULL
+  std::vector<Parameters> parameter_sets;  ///< key `params`: each is tried; none: it has no parameters
+  std::string parameters_from;             ///< instead: SQL that yields a set a row, asked of the base
   std::string uses_index;
-  std::optional<double> at_most;          ///< ratio head / base
-  std::optional<double> at_least_faster;  ///< ratio base / head
+  std::optional<double> at_most;                          ///< ratio head / base
+  std::optional<std::chrono::microseconds> at_most_time;  ///< of head
+  std::optional<double> at_least_faster;                  ///< ratio base / head
   bool same_result = true;
+  bool writes = false;  ///< it writes although it does not look like it: a function that writes, say
   Location location;
+
+  /// For what runs it once, and with what the scenario itself says. None where only the base knows.
+  std::optional<Parameters> first_parameters() const {
+    if (!parameters_from.empty()) return std::nullopt;
+    return parameter_sets.empty() ? Parameters() : parameter_sets.front();
+  }
+};
+
+/// How critical queries are compared.
+struct Benchmark {
+  double false_alarms = 0.01;     ///< how often a run in which nothing has changed may call any query slower
+  double at_most = 1.05;          ///< ratio head / base, where a query says nothing
+  double buffers_at_most = 1.10;  ///< ratio head / base of pages touched
+  std::chrono::milliseconds budget{5000};          ///< of timing one query
+  std::chrono::milliseconds longest_query{10000};  ///< that one execution may take
+  bool jit = false;
+  int parallel_workers = 0;  ///< of one node of a plan
+  std::optional<std::uint64_t> seed;
+};
+
+/// "size_at_most: 0.3x": exactly one of table, index, columns is set.
+struct SizeClaim {
+  std::string table;
+  std::string index;
+  std::vector<std::string> columns;  ///< table.column; the values alone
+  double at_most = 1;                ///< ratio head / base
+  Location location;
+
+  std::string describe() const;  ///< "table sale", "columns sale.tax, sale.total"
 };
 
 /// What the release before this one runs, for as long as both are at work.
@@ -216,6 +251,8 @@ struct Scenario {
   std::vector<Invariant> invariants;
   std::vector<Expectation> after_up;
   std::vector<Query> queries;
+  Benchmark benchmark;
+  std::vector<SizeClaim> sizes;  ///< key `sizes`
   std::optional<OldRelease> old_release;
   std::vector<Allow> allow;
   std::vector<ExpectedFinding> expect_findings;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
@@ -138,6 +139,25 @@ Result<Value> parse_yaml(const std::string& path, std::string written) {
   } catch (const YAML::Exception& error) {
     return failed(FailureKind::usage, fmt::format("scenario '{}': not YAML: {}", path, error.msg),
                   "quote values that hold ': ', '#', '{' or '['", converter.place(error.mark));
+  }
+}
+
+Result<Value> parse_yaml_value(const Location& place, std::string_view text) {
+  // White space in front leads to the same lines and columns as in the file itself.
+  const std::string padded = std::string(static_cast<std::size_t>(place.line - 1), '\n') +
+                             std::string(static_cast<std::size_t>(place.column - 1), ' ') + std::string(text);
+  Converter converter(place.file, padded);
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(padded);
+    Result<Value> value = documents.empty() ? Value() : converter.convert(documents[0]);
+    if (value && value->location.line == 0) value->location = place;
+    return value;
+  } catch (const YAML::Exception& error) {
+    const Location where = converter.place(error.mark);
+    return failed(FailureKind::usage, fmt::format("value '{}': not YAML: {}", abridged(text, 40), error.msg),
+                  "quote values that hold ': ', '#', '{' or '['",
+                  // An end that comes too soon has no place of its own.
+                  std::pair(where.line, where.column) < std::pair(place.line, place.column) ? place : where);
   }
 }
 

@@ -29,5 +29,7 @@ struct Value {
 Result<Value> read_yaml(const std::string& path);
 /// The same of a text that was read already; `path` is for messages.
 Result<Value> parse_yaml(const std::string& path, std::string text);
+/// One value that stands in a file of another kind, at `place` there; of Kind::null where the text is empty.
+Result<Value> parse_yaml_value(const Location& place, std::string_view text);
 
 }  // namespace lockkeeper::scenario

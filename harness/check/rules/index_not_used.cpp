@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "check/identity.h"
+#include "check/plans.h"
 #include "check/queries.h"
 #include "check/rules/rules.h"
 
@@ -11,42 +12,9 @@ namespace lockkeeper::check {
 
 namespace {
 
-bool holds(const std::vector<std::string>& names, const std::string& name) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](const std::string& other) { return same_identity(other, name); });
-}
-
-/// A table of the trial's own has no plan on base to be compared with.
-bool is_new(const record::Run& run, const std::string& table) {
-  return std::any_of(
-      run.migrations.begin(), run.migrations.end(), [&](const record::MigrationRecord& migration) {
-        return std::any_of(migration.forward_change.objects.begin(), migration.forward_change.objects.end(),
-                           [&](const record::ObjectDifference& object) {
-                             return object.change == record::Change::added &&
-                                    same_identity(object.identity, table);
-                           });
-      });
-}
-
-/// Tables that head reads whole and base read by an index: base's plan speaks of them, but not as a
-/// sequential scan.
-std::vector<std::string> newly_read_whole(const record::Run& run,
-                                          const record::QueryObservation& observation) {
-  std::vector<std::string> tables;
-  if (observation.base_error) return tables;
-  for (const std::string& table : observation.head_plan.sequential_scans) {
-    const bool on_base = names(observation.base_plan.text, bare_name(table));
-    if (on_base && !holds(observation.base_plan.sequential_scans, table) && !is_new(run, table)) {
-      tables.push_back(table);
-    }
-  }
-  return tables;
-}
-
-void add_plan(record::Finding& finding, std::string_view where, const std::string& plan) {
-  for (const std::string& line : split(plan, '\n')) {
-    if (!trimmed(line).empty()) finding.evidence.push_back(fmt::format("{}: {}", where, line));
-  }
+bool uses(const record::QueryPlan& plan, const std::string& index) {
+  return std::any_of(plan.indexes.begin(), plan.indexes.end(),
+                     [&](const std::string& used) { return same_identity(used, index); });
 }
 
 void find_index_not_used(const record::Run& run, const scenario::Scenario& scenario,
@@ -55,7 +23,7 @@ void find_index_not_used(const record::Run& run, const scenario::Scenario& scena
     const scenario::Query* query = query_named(scenario, observation.name);
     if (query == nullptr || observation.head_error) continue;
     std::vector<std::string> faults;
-    if (!query->uses_index.empty() && !holds(observation.head_plan.indexes, query->uses_index)) {
+    if (!query->uses_index.empty() && !uses(observation.head_plan, query->uses_index)) {
       faults.push_back(fmt::format("does not use index {} on head ({})", query->uses_index,
                                    observation.head_plan.indexes.empty()
                                        ? "no index at all"
@@ -65,9 +33,9 @@ void find_index_not_used(const record::Run& run, const scenario::Scenario& scena
       faults.push_back(fmt::format("reads all of {} on head, which it did not on base", table));
     }
     if (faults.empty()) continue;
-    record::Finding finding =
-        finding_of(k_index_not_used, *query, fmt::format("query '{}' {}", query->name, join(faults, "; ")));
-    add_plan(finding, "plan on head", observation.head_plan.text);
+    record::Finding finding = finding_of(
+        k_index_not_used, *query, fmt::format("{} {}", title_of(run, observation), join(faults, "; ")));
+    add_trees(finding, observation);
     findings.push_back(std::move(finding));
   }
 }

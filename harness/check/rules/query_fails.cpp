@@ -9,6 +9,12 @@ namespace lockkeeper::check {
 
 namespace {
 
+/// A query that does not look like a write runs in a transaction that only reads (PostgreSQL: 25006
+/// read_only_sql_transaction).
+bool writes_in_secret(const record::SqlError& error) {
+  return error.sqlstate == "25006" || error.sqlstate == "SQLITE_READONLY";
+}
+
 void find_query_fails(const record::Run& run, const scenario::Scenario& scenario,
                       std::vector<record::Finding>& findings) {
   for (const record::QueryObservation& observation : run.queries) {
@@ -16,7 +22,7 @@ void find_query_fails(const record::Run& run, const scenario::Scenario& scenario
     if (query == nullptr || !observation.head_error) continue;
     record::Finding finding = finding_of(
         k_query_fails, *query,
-        fmt::format("query '{}' fails on head: {}", query->name, error_text(*observation.head_error)));
+        fmt::format("{} fails on head: {}", title_of(run, observation), error_text(*observation.head_error)));
     for (const std::string& part : {observation.head_error->detail, observation.head_error->hint}) {
       if (!part.empty()) finding.evidence.push_back("server: " + abridged(part, 300));
     }
@@ -25,6 +31,9 @@ void find_query_fails(const record::Run& run, const scenario::Scenario& scenario
                                : std::string("it runs on base"));
     if (observation.base_error)
       finding.advice = "correct the query in the scenario: it runs on neither schema";
+    if (writes_in_secret(*observation.head_error))
+      finding.advice =
+          "if it is meant to write, say so on the query: writes: true; each execution is rolled back";
     findings.push_back(std::move(finding));
   }
 }

@@ -14,14 +14,17 @@ void find_query_result_changed(const record::Run& run, const scenario::Scenario&
     const scenario::Query* query = query_named(scenario, observation.name);
     if (query == nullptr || !query->same_result) continue;
     if (observation.base_error || observation.head_error) continue;
-    if (observation.same_result || observation.ambiguous_result) continue;
+    if (observation.same_result || observation.ambiguous_result || observation.not_deterministic) continue;
     const bool counts_differ = observation.base_rows != observation.head_rows;
-    const std::string how =
-        counts_differ ? fmt::format("{} on base, {} on head", counted(observation.base_rows, "row"),
-                                    grouped(observation.head_rows))
-                      : fmt::format("{} on both, with other values", counted(observation.base_rows, "row"));
-    record::Finding finding = finding_of(
-        k_query_result_changed, *query, fmt::format("query '{}' gives another answer: {}", query->name, how));
+    const std::string how = counts_differ
+                                ? fmt::format("{} on base, {} on head", counted(observation.base_rows, "row"),
+                                              grouped(observation.head_rows))
+                                : fmt::format("{} on both, with other values or in another order",
+                                              counted(observation.base_rows, "row"));
+    record::Finding finding =
+        finding_of(k_query_result_changed, *query,
+                   fmt::format("{} gives another answer: {}", title_of(run, observation), how));
+    if (!observation.difference.empty()) finding.evidence.push_back(observation.difference);
     finding.evidence.emplace_back("base gives the same answer under other plans, so it is no matter of ties");
     findings.push_back(std::move(finding));
   }

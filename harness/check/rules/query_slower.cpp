@@ -1,5 +1,9 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "base/text.h"
+#include "check/identity.h"
 #include "check/queries.h"
 #include "check/rules/rules.h"
 
@@ -7,22 +11,56 @@ namespace lockkeeper::check {
 
 namespace {
 
+/// What makes a write dearer, as far as it was counted.
+void add_price_of_write(const record::Run& run, const record::QueryObservation& observation,
+                        record::Finding& finding) {
+  finding.evidence.push_back(
+      fmt::format("pages touched: {} on base, {} on head; WAL: {} on base, {} on head",
+                  grouped(observation.base_plan.buffers), grouped(observation.head_plan.buffers),
+                  human_bytes(static_cast<std::uint64_t>(observation.base_plan.wal_bytes)),
+                  human_bytes(static_cast<std::uint64_t>(observation.head_plan.wal_bytes))));
+  std::vector<std::string> indexes;
+  for (const record::IndexCost& cost : run.index_costs) {
+    const bool written =
+        std::any_of(observation.head_plan.nodes.begin(), observation.head_plan.nodes.end(),
+                    [&](const record::PlanNode& node) {
+                      return !node.relation.empty() && same_identity(node.relation, cost.table);
+                    });
+    if (!cost.dropped && written) indexes.push_back(cost.index);
+  }
+  if (!indexes.empty())
+    finding.evidence.push_back(fmt::format("new indexes on what it writes to: {}", join(indexes, ", ")));
+}
+
+void add(const record::Run& run, const scenario::Query& query, const record::QueryObservation& observation,
+         std::string message, std::vector<record::Finding>& findings) {
+  record::Finding finding = finding_of(k_query_slower, query, std::move(message));
+  finding.evidence.push_back(describe(observation.timing));
+  if (observation.writes) add_price_of_write(run, observation, finding);
+  findings.push_back(std::move(finding));
+}
+
 void find_query_slower(const record::Run& run, const scenario::Scenario& scenario,
                        std::vector<record::Finding>& findings) {
   for (const record::QueryObservation& observation : run.queries) {
     const scenario::Query* query = query_named(scenario, observation.name);
-    if (query == nullptr || !query->at_most || observation.base_error || observation.head_error) continue;
-    const Comparison comparison = compare(observation);
-    if (comparison.pairs < k_fewest_pairs || comparison.ratio_median <= *query->at_most) continue;
-    if (comparison.head_median - comparison.base_median <= k_noise_milliseconds) continue;
-    record::Finding finding = finding_of(
-        k_query_slower, *query,
-        fmt::format("query '{}' takes {:.2f} times as long on head as on base, at most {:.2f} are allowed",
-                    query->name, comparison.ratio_median, *query->at_most));
-    finding.evidence.push_back(describe(comparison));
-    finding.evidence.push_back(
-        fmt::format("differences below {:.2f} ms count as noise", k_noise_milliseconds));
-    findings.push_back(std::move(finding));
+    const auto& timing = observation.timing;
+    if (query == nullptr || timing.pairs == 0) continue;
+    const std::string title = title_of(run, observation);
+    if (const auto limit = ratio_limit_of(*query, scenario); limit && timing.ratio_low > *limit) {
+      add(run, *query, observation,
+          fmt::format("{} takes {:.2f} times as long on head as on base ({}), at most {:.2f} are allowed",
+                      title, timing.ratio, interval_text(timing.ratio_low, timing.ratio_high), *limit),
+          findings);
+    }
+    if (!query->at_most_time) continue;
+    const double most = std::chrono::duration<double, std::milli>(*query->at_most_time).count();
+    if (timing.head_low <= most) continue;
+    add(run, *query, observation,
+        fmt::format("{} takes {} on head ({} ms), at most {} are allowed", title,
+                    human_milliseconds(timing.head_median), interval_text(timing.head_low, timing.head_high),
+                    human(*query->at_most_time)),
+        findings);
   }
 }
 

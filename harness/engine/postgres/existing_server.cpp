@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "engine/postgres/connection.h"
+#include "engine/postgres/copy_database.h"
 #include "engine/postgres/instance.h"
 #include "engine/postgres/untie.h"
 
@@ -112,6 +113,15 @@ class Databases {
     return name;
   }
 
+  /// The same of one of ours, with the settings that it has.
+  Result<std::string> create_copy(const std::string& original) {
+    auto name = create(original);
+    if (!name) return name;
+    const std::lock_guard lock(m_mutex);
+    if (const auto set = copy_settings(m_session, original, *name); !set) return failed(set);
+    return name;
+  }
+
   /// Ends what sessions there are in a database of ours, so that it can be a template.
   Result<void> end_sessions(const std::string& name) {
     const std::lock_guard lock(m_mutex);
@@ -185,8 +195,9 @@ class ExistingInstance : public DatabaseInstance {
   ExistingInstance(std::shared_ptr<Databases> databases, std::string name, record::ServerInfo info,
                    const std::string& connection, std::shared_ptr<ToolBox> tools,
                    std::filesystem::path run_directory)
-      : DatabaseInstance(std::move(info), connection, std::move(tools), std::nullopt,
-                         std::move(run_directory)),
+      : DatabaseInstance(std::move(info), connection, tools, std::nullopt, run_directory),
+        m_tools(std::move(tools)),
+        m_run_directory(std::move(run_directory)),
         m_databases(std::move(databases)),
         m_name(std::move(name)) {}
   ExistingInstance(const ExistingInstance&) = delete;
@@ -203,6 +214,17 @@ class ExistingInstance : public DatabaseInstance {
     return Image{{}, std::exchange(m_name, {})};
   }
 
+  Result<std::unique_ptr<Instance>> copy_beside() override {
+    close_sessions();
+    if (const auto ended = m_databases->end_sessions(m_name); !ended) return failed(ended);
+    auto name = m_databases->create_copy(m_name);
+    if (!name) return failed(name);
+    const auto connection = m_databases->connection(*name);
+    if (!connection) return failed(connection);
+    return std::make_unique<ExistingInstance>(m_databases, std::move(*name), server(), *connection, m_tools,
+                                              m_run_directory);
+  }
+
   Result<std::string> keep() override {
     close_sessions();
     m_databases->keep(m_name);
@@ -216,6 +238,8 @@ class ExistingInstance : public DatabaseInstance {
   }
 
  private:
+  std::shared_ptr<ToolBox> m_tools;
+  std::filesystem::path m_run_directory;
   std::shared_ptr<Databases> m_databases;
   std::string m_name;
 };

@@ -1,6 +1,7 @@
 #include "engine/postgres/instance.h"
 
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "engine/postgres/fixture.h"
 #include "engine/postgres/later_rollback.h"
 #include "engine/postgres/lock_queue.h"
+#include "engine/postgres/query_session.h"
 #include "engine/postgres/row_maker.h"
 #include "engine/postgres/tool_runner.h"
 #include "engine/postgres/traffic.h"
@@ -210,12 +212,159 @@ Result<Instance::Planned> DatabaseInstance::plan(const QueryRequest& request) {
   return m_probe.plan(request);
 }
 
-Result<double> DatabaseInstance::time_query(const QueryRequest& request) {
-  return m_probe.time_query(request);
+Result<std::unique_ptr<QuerySession>> DatabaseInstance::open_query_session(const QuerySettings& settings) {
+  return postgres::open_query_session(m_connection, settings, is_on_this_machine());
 }
 
-Result<bool> DatabaseInstance::is_ambiguous(const QueryRequest& request) {
-  return m_probe.is_ambiguous(request);
+namespace {
+
+/// Tables of which a column or an indexed expression has no statistics although there are rows: what a change
+/// of the schema brought or made void. pg_statistic is a superuser's.
+constexpr const char* k_without_statistics = R"(
+SELECT c.oid::regclass::text FROM pg_class c
+WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384 AND c.reltuples <> 0 AND c.relpersistence <> 't' AND (
+  EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.attstattarget IS DISTINCT FROM 0 AND a.attgenerated <> 'v'
+          AND NOT EXISTS (SELECT FROM pg_statistic s WHERE s.starelid = c.oid AND s.staattnum = a.attnum)) OR
+  EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indexprs IS NOT NULL
+          AND NOT EXISTS (SELECT FROM pg_statistic s WHERE s.starelid = i.indexrelid))))";
+
+}  // namespace
+
+/// Statistics are drawn at random: a table that nothing touched keeps those that both sides have.
+Result<void> DatabaseInstance::settle(const Touched& touched) {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  // VACUUM takes no page for visible to all of which a commit is not in the log yet (synchronous_commit off),
+  // and index-only scans would go to the table for it. On a server of somebody else's it may be refused.
+  if (const auto written = session->ask("CHECKPOINT"); !written) return failed(written);
+  if (const auto done = session->rows("VACUUM"); !done) return failed(done);
+  std::set<std::string> tables = touched.tables;
+  const auto bare = session->ask(k_without_statistics);
+  if (!bare) return failed(bare);
+  for (const auto& row : bare->rows) tables.insert(row[0].value_or(""));
+  if (touched.everything || !bare->sqlstate.empty()) {
+    if (const auto done = session->rows("ANALYZE"); !done) return failed(done);
+  } else {
+    for (const std::string& table : tables) {
+      const auto there = session->rows("SELECT to_regclass($1) IS NOT NULL", {table});
+      if (!there) return failed(there);
+      if ((*there)[0][0] != "t") continue;
+      if (const auto done = session->rows("ANALYZE " + table); !done) return failed(done);
+    }
+  }
+  // Nobody shall write dirty pages out while queries are timed.
+  if (const auto written = session->ask("CHECKPOINT"); !written) return failed(written);
+  return {};
+}
+
+Result<void> DatabaseInstance::sweep() {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  if (const auto done = session->rows("VACUUM"); !done) return failed(done);
+  if (const auto written = session->ask("CHECKPOINT"); !written) return failed(written);
+  return {};
+}
+
+Result<std::optional<std::int64_t>> DatabaseInstance::ask_size(const std::string& sql,
+                                                               const std::string& name) {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  const auto rows = session->rows(sql, {name});
+  if (!rows) return failed(rows);
+  if (rows->empty() || !(*rows)[0][0]) return std::optional<std::int64_t>();
+  return std::optional<std::int64_t>(std::stoll(*(*rows)[0][0]));
+}
+
+namespace {
+
+/// Relations that people call $1: as one finds it, or with its schema; partitions with their table.
+std::string named_relations(const std::string& kinds) {
+  return fmt::format(
+      "WITH named AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+      "c.relkind IN "
+      "({}) AND ((pg_table_is_visible(c.oid) AND $1::text IN (c.relname, quote_ident(c.relname))) OR "
+      "$1::text IN (n.nspname || "
+      "'.' || c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname))) LIMIT 1), part AS (SELECT "
+      "oid "
+      "FROM named UNION SELECT t.relid FROM named, pg_partition_tree(named.oid) t) ",
+      kinds);
+}
+
+}  // namespace
+
+/// Without the maps of free space and visibility, which come and go with VACUUM.
+Result<std::optional<std::int64_t>> DatabaseInstance::size_of_table(const std::string& table) {
+  return ask_size(named_relations("'r', 'p', 'm'") +
+                      "SELECT sum(pg_relation_size(c.oid) + CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE "
+                      "pg_relation_size(c.reltoastrelid) END) FROM pg_class c JOIN part ON part.oid = c.oid",
+                  table);
+}
+
+Result<std::optional<std::int64_t>> DatabaseInstance::size_of_index(const std::string& index) {
+  return ask_size(named_relations("'i', 'I'") + "SELECT sum(pg_relation_size(part.oid)) FROM part", index);
+}
+
+Result<std::optional<std::int64_t>> DatabaseInstance::size_of_column(const std::string& column) {
+  const bool quoted = column.size() > 1 && column.ends_with('"');
+  const auto dot = quoted ? column.rfind(".\"") : column.rfind('.');
+  if (dot == std::string::npos) return std::optional<std::int64_t>();
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  const auto found = session->rows(named_relations("'r', 'p', 'm'") +
+                                       "SELECT named.oid::regclass::text, quote_ident(a.attname) FROM named "
+                                       "JOIN pg_attribute a ON a.attrelid = "
+                                       "named.oid WHERE a.attnum > 0 AND NOT a.attisdropped AND $2::text IN "
+                                       "(a.attname, quote_ident(a.attname))",
+                                   {column.substr(0, dot), column.substr(dot + 1)});
+  if (!found) return failed(found);
+  if (found->empty()) return std::optional<std::int64_t>();
+  const auto& row = found->front();
+  const auto sum = session->rows(fmt::format("SELECT coalesce(sum(pg_column_size({})), 0)::bigint FROM {}",
+                                             row[1].value_or(""), row[0].value_or("")));
+  if (!sum) return failed(sum);
+  return std::optional<std::int64_t>(std::stoll((*sum)[0][0].value_or("0")));
+}
+
+/// Two indexes begin alike only where order, collation and operators are the same too.
+Result<std::vector<Instance::IndexInfo>> DatabaseInstance::indexes() {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  const auto rows = session->rows(R"(
+SELECT c.oid::regclass::text, i.indrelid::regclass::text,
+       coalesce((SELECT string_agg(pg_get_indexdef(c.oid, k::int, false)
+           || CASE WHEN coll.oid IS NULL OR coll.oid = coalesce(a.attcollation, '"default"'::regcollation) THEN ''
+                   ELSE ' COLLATE ' || coll.oid::regcollation END
+           || CASE WHEN o.opcdefault THEN '' ELSE ' ' || o.opcname END
+           || CASE i.indoption[k - 1] WHEN 1 THEN ' DESC NULLS LAST' WHEN 2 THEN ' NULLS FIRST' WHEN 3 THEN ' DESC'
+                   ELSE '' END, chr(10) ORDER BY k)
+         FROM generate_series(1, i.indnkeyatts) k
+         JOIN pg_opclass o ON o.oid = i.indclass[k - 1]
+         LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1]
+         LEFT JOIN pg_collation coll ON coll.oid = i.indcollation[k - 1]), ''),
+       i.indpred IS NULL AND i.indexprs IS NULL AND NOT i.indisunique AND i.indisvalid AND m.amname = 'btree'
+         AND i.indnatts = i.indnkeyatts AND NOT EXISTS (SELECT FROM pg_constraint x WHERE x.conindid = c.oid),
+       coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_partition_tree(c.oid) p), pg_relation_size(c.oid))::bigint
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+WHERE c.oid >= 16384 AND NOT c.relispartition AND c.relpersistence <> 't'
+  AND c.relnamespace <> 'pg_toast'::regnamespace
+ORDER BY 1)");
+  if (!rows) return failed(rows);
+  std::vector<IndexInfo> indexes;
+  for (const auto& row : *rows) {
+    indexes.push_back({row[0].value_or(""), row[1].value_or(""), split(row[2].value_or(""), '\n'),
+                       row[3] == "t", std::stoll(row[4].value_or("0"))});
+  }
+  return indexes;
+}
+
+Result<record::Microseconds> DatabaseInstance::rebuild_index(const std::string& index) {
+  auto session = Connection::open(m_connection);
+  if (!session) return failed(session);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto done = session->rows("REINDEX INDEX " + index);
+  if (!done) return failed(done);
+  return std::chrono::duration_cast<record::Microseconds>(std::chrono::steady_clock::now() - begun);
 }
 
 }  // namespace lockkeeper::engine::postgres

@@ -66,8 +66,14 @@ class DatabaseInstance : public Instance {
                            const std::optional<bool>& unique, const std::optional<bool>& valid,
                            bool exists) override;
   Result<Planned> plan(const QueryRequest& request) override;
-  Result<double> time_query(const QueryRequest& request) override;
-  Result<bool> is_ambiguous(const QueryRequest& request) override;
+  Result<std::unique_ptr<QuerySession>> open_query_session(const QuerySettings& settings) override;
+  Result<void> settle(const Touched& touched) override;
+  Result<void> sweep() override;
+  Result<std::optional<std::int64_t>> size_of_table(const std::string& table) override;
+  Result<std::optional<std::int64_t>> size_of_index(const std::string& index) override;
+  Result<std::optional<std::int64_t>> size_of_column(const std::string& column) override;
+  Result<std::vector<IndexInfo>> indexes() override;
+  Result<record::Microseconds> rebuild_index(const std::string& index) override;
 
   /// Opens sessions that a rehearsal is about to need, without waiting for them. `first` may be one that is
   /// there already.
@@ -80,10 +86,13 @@ class DatabaseInstance : public Instance {
                    std::optional<RunAs> run_as, std::filesystem::path run_directory);
 
   const std::string& connection() const { return m_connection; }
+  /// Do the server's processes run here, as an account whose processes we may pin to a core?
+  virtual bool is_on_this_machine() const { return false; }
   /// Ends our own sessions: before the server is stopped or the database copied.
   void close_sessions();
 
  private:
+  Result<std::optional<std::int64_t>> ask_size(const std::string& sql, const std::string& name);
   BackupPlace backup_place() { return {m_connection, &m_tools->tools(), m_run_as}; }
 
   record::ServerInfo m_server;

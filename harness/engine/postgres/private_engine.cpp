@@ -26,6 +26,7 @@
 #include "base/tree.h"
 #include "engine/postgres/client.h"
 #include "engine/postgres/connection.h"
+#include "engine/postgres/copy_database.h"
 #include "engine/postgres/instance.h"
 #include "engine/postgres/private_server.h"
 
@@ -166,14 +167,38 @@ void remove_databases(const fs::path& base) {
   remove_some();
 }
 
+/// One more database on the server of an instance, with which it goes.
+class DatabaseCopy : public DatabaseInstance {
+ public:
+  DatabaseCopy(record::ServerInfo server, std::string connection, std::shared_ptr<ToolBox> tools,
+               std::optional<RunAs> run_as, fs::path run_directory)
+      : DatabaseInstance(std::move(server), std::move(connection), std::move(tools), std::move(run_as),
+                         std::move(run_directory)) {}
+  DatabaseCopy(const DatabaseCopy&) = delete;
+  DatabaseCopy& operator=(const DatabaseCopy&) = delete;
+  ~DatabaseCopy() override { close_sessions(); }
+  bool is_on_this_machine() const override { return true; }
+  Result<Image> save(const fs::path&) override { return not_alone("saved"); }
+  Result<std::string> keep() override { return not_alone("kept"); }
+  Result<std::unique_ptr<Instance>> copy_beside() override { return not_alone("copied"); }
+
+ private:
+  static tl::unexpected<Failure> not_alone(const char* what) {
+    return failed(FailureKind::environment,
+                  fmt::format("cannot be {} by itself: a database beside another", what));
+  }
+};
+
 class PrivateInstance : public DatabaseInstance {
  public:
   PrivateInstance(const PrivateOptions& options, std::shared_ptr<ToolBox> tools, record::ServerInfo info,
                   InstanceDirectory directory, std::unique_ptr<PrivateServer> server, std::string database,
                   bool guarded)
-      : DatabaseInstance(std::move(info), server->connection(database), std::move(tools),
-                         owner(options.account), options.run_directory),
+      : DatabaseInstance(info, server->connection(database), tools, owner(options.account),
+                         options.run_directory),
         m_options(options),
+        m_info(std::move(info)),
+        m_tools(std::move(tools)),
         m_directory(std::move(directory)),
         m_server(std::move(server)),
         m_database(std::move(database)) {
@@ -219,6 +244,16 @@ class PrivateInstance : public DatabaseInstance {
     ToolRequest deadly = request;
     deadly.kill_server = [this] { m_server->kill(); };
     return run_until_killed([&] { return DatabaseInstance::run_tool(deadly); });
+  }
+  bool is_on_this_machine() const override { return true; }
+  Result<std::unique_ptr<Instance>> copy_beside() override {
+    close_sessions();
+    const std::string name = m_database == "lockkeeper_base" ? "lockkeeper_base_2" : "lockkeeper_base";
+    auto session = Connection::open(m_server->connection("postgres"));
+    if (!session) return failed(session);
+    if (const auto copied = copy_database(*session, m_database, name); !copied) return failed(copied);
+    return std::make_unique<DatabaseCopy>(m_info, m_server->connection(name), m_tools,
+                                          owner(m_options.account), m_options.run_directory);
   }
   bool has_ended() override { return m_server != nullptr && m_server->ended(); }
   bool ran_out_of_memory() const override { return m_guard && m_guard->ran_out(); }
@@ -272,6 +307,8 @@ class PrivateInstance : public DatabaseInstance {
   }
 
   PrivateOptions m_options;
+  record::ServerInfo m_info;
+  std::shared_ptr<ToolBox> m_tools;
   InstanceDirectory m_directory;  // outlives the server that works in it
   std::unique_ptr<PrivateServer> m_server;
   std::string m_database;

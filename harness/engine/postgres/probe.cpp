@@ -18,7 +18,6 @@ namespace {
 
 using Held = Instance::Held;
 using AnswerRows = decltype(Answer::rows);
-constexpr int k_rows_to_move = 200;
 
 AnswerRows rows_of(const pqxx::result& result) {
   AnswerRows rows;
@@ -284,69 +283,6 @@ Result<Instance::Planned> Probe::plan(const QueryRequest& request) {
   if (!error) return failed(error);
   planned.error = std::move(*error);
   return planned;
-}
-
-Result<double> Probe::time_query(const QueryRequest& request) {
-  double milliseconds = 0;
-  const auto done = in_transaction([&](Work& work) {
-    // TIMING OFF: reading the clock at every node would cost more than a short query itself.
-    const auto answer = work.exec("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + executable(work, request));
-    milliseconds = nlohmann::json::parse(answer[0][0].c_str()).at(0).at("Execution Time").get<double>();
-  });
-  if (!done) return failed(done);
-  return milliseconds;
-}
-
-Result<bool> Probe::is_ambiguous(const QueryRequest& request) {
-  std::vector<AnswerRows> answers;
-  for (const char* settings : {"SELECT 1",
-                               "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; "
-                               "SET LOCAL enable_indexonlyscan = off",
-                               "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashagg = off",
-                               "SET LOCAL enable_hashjoin = off; SET LOCAL enable_sort = off"}) {
-    const auto done = in_transaction([&](Work& work) {
-      work.exec(settings);
-      answers.push_back(rows_of(work.exec(executable(work, request))));
-      std::sort(answers.back().begin(), answers.back().end());
-    });
-    if (!done) return failed(done);
-  }
-  if (const auto moved = answer_with_rows_moved(request); !moved)
-    return failed(moved);
-  else if (*moved)
-    answers.push_back(std::move(**moved));
-  return std::any_of(answers.begin(), answers.end(),
-                     [&](const AnswerRows& rows) { return rows != answers.front(); });
-}
-
-/// The same rows in other places, as any UPDATE leaves them: the first ones of each table that the query
-/// reads move behind others. None where that is not allowed, as on a server of somebody else's.
-Result<std::optional<Probe::Rows>> Probe::answer_with_rows_moved(const QueryRequest& request) {
-  AnswerRows moved;
-  const auto error = attempt([&](Work& work) {
-    const std::string query = executable(work, request);
-    work.exec(query);
-    const auto read = rows_of(work.exec(
-        "SELECT DISTINCT ON (c.oid) c.oid::regclass, quote_ident(a.attname) FROM pg_locks l JOIN pg_class c "
-        "ON "
-        "c.oid = l.relation JOIN pg_attribute a ON a.attrelid = c.oid WHERE l.pid = pg_backend_pid() AND "
-        "l.locktype = 'relation' AND c.relkind = 'r' AND c.oid >= 16384 AND a.attnum > 0 AND NOT "
-        "a.attisdropped "
-        "AND a.attgenerated = '' AND a.attidentity <> 'a' ORDER BY c.oid, a.attnum DESC"));
-    // No trigger shall see it.
-    work.exec("SET LOCAL session_replication_role = replica");
-    for (const auto& row : read) {
-      // Every other one: all of them would keep their order.
-      work.exec(
-          fmt::format("UPDATE ONLY {0} SET {1} = {1} WHERE ctid IN (SELECT ctid FROM ONLY {0} LIMIT {2}) AND "
-                      "(ctid::text::point)[1]::int % 2 = 1",
-                      row[0].value_or(""), row[1].value_or(""), k_rows_to_move));
-    }
-    moved = rows_of(work.exec(query));
-    std::sort(moved.begin(), moved.end());
-  });
-  if (!error) return failed(error);
-  return *error ? std::optional<AnswerRows>() : std::optional(std::move(moved));
 }
 
 }  // namespace lockkeeper::engine::postgres

@@ -29,8 +29,6 @@ class Probe {
                                      const std::optional<bool>& unique, const std::optional<bool>& valid,
                                      bool exists);
   Result<Instance::Planned> plan(const QueryRequest& request);
-  Result<double> time_query(const QueryRequest& request);
-  Result<bool> is_ambiguous(const QueryRequest& request);
   void close();
 
  private:
@@ -39,9 +37,6 @@ class Probe {
   static std::string executable(Work& work, const QueryRequest& request);
   Result<void> in_transaction(const std::function<void(Work&)>& run);
   Result<std::optional<record::SqlError>> attempt(const std::function<void(Work&)>& run);
-  /// The rows of an answer, sorted.
-  using Rows = decltype(Answer::rows);
-  Result<std::optional<Rows>> answer_with_rows_moved(const QueryRequest& request);
 
   std::string m_connection;
   std::unique_ptr<Session> m_session;

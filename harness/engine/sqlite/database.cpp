@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -107,6 +108,26 @@ std::string Statement::text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
   return text == nullptr ? std::string() : std::string(text, size);
+}
+
+void Statement::bind(int at, const std::optional<std::string>& value) {
+  sqlite3_stmt* const statement = m_statement.get();
+  if (!value) {
+    sqlite3_bind_null(statement, at);
+    return;
+  }
+  const char* const end = value->data() + value->size();
+  std::int64_t whole = 0;
+  double real = 0;
+  if (const auto read = std::from_chars(value->data(), end, whole);
+      read.ec == std::errc() && read.ptr == end) {
+    sqlite3_bind_int64(statement, at, whole);
+  } else if (const auto more = std::from_chars(value->data(), end, real);
+             more.ec == std::errc() && more.ptr == end) {
+    sqlite3_bind_double(statement, at, real);
+  } else {
+    sqlite3_bind_text(statement, at, value->data(), static_cast<int>(value->size()), SQLITE_TRANSIENT);
+  }
 }
 
 Result<Database> Database::open(const std::filesystem::path& path, Mode mode, const Pragmas& pragmas) {

@@ -40,6 +40,8 @@ class Statement {
   bool is_null(int column) const { return sqlite3_column_type(m_statement.get(), column) == SQLITE_NULL; }
   std::int64_t number(int column) const { return sqlite3_column_int64(m_statement.get(), column); }
   std::string text(int column) const;  ///< "" for NULL; blobs as x'…'
+  /// A number is bound as one: compared with a column without affinity '1' would not be 1.
+  void bind(int at, const std::optional<std::string>& value);
 
  private:
   struct Finalize {

@@ -50,9 +50,8 @@ Result<void> expect_sound(Database& copy) {
                 "look at it with sqlite3 and PRAGMA integrity_check; nothing was written");
 }
 
-}  // namespace
-
-Result<void> copy_database(const std::filesystem::path& from, const std::filesystem::path& to) {
+/// The connection that wrote the copy.
+Result<Database> copied(const std::filesystem::path& from, const std::filesystem::path& to) {
   auto source = Database::open(from, Database::Mode::read_only, k_patience);
   if (!source) return failed(source);
   // Held until the end: a backup begins anew whenever somebody writes between two of its steps.
@@ -71,8 +70,20 @@ Result<void> copy_database(const std::filesystem::path& from, const std::filesys
   }
   // Finishing leaves the error with the copy's connection.
   const int finished = sqlite3_backup_finish(backup.release());
-  if (code == SQLITE_DONE && finished == SQLITE_OK) return expect_sound(*copy);
+  if (code == SQLITE_DONE && finished == SQLITE_OK) return copy;
   return tl::unexpected<Failure>(copy_failure(*copy, code));
+}
+
+}  // namespace
+
+Result<void> copy_pages(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const auto copy = copied(from, to);
+  return copy ? Result<void>() : Result<void>(failed(copy));
+}
+
+Result<void> copy_database(const std::filesystem::path& from, const std::filesystem::path& to) {
+  auto copy = copied(from, to);
+  return copy ? expect_sound(*copy) : Result<void>(failed(copy));
 }
 
 }  // namespace lockkeeper::engine::sqlite

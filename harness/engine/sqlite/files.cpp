@@ -15,10 +15,14 @@
 #include "base/tree.h"
 #include "engine/sqlite/backup.h"
 #include "engine/sqlite/database.h"
+#include "engine/sqlite/file_copy.h"
 #include "engine/sqlite/fixture.h"
 #include "engine/sqlite/probe.h"
+#include "engine/sqlite/query_session.h"
+#include "engine/sqlite/schema.h"
 #include "engine/sqlite/schema_text.h"
 #include "engine/sqlite/side_runner.h"
+#include "engine/sqlite/sizes.h"
 #include "engine/sqlite/sqlite.h"
 #include "engine/sqlite/state_reader.h"
 #include "engine/tool_process.h"
@@ -49,6 +53,29 @@ Pragmas session_settings_of(const Pragmas& given) {
     if (!is_of_the_file(pragma.first)) settings.push_back(pragma);
   }
   return settings;
+}
+
+/// The touched tables that are there, and those without statistics of their own or of an index: what a change
+/// of the schema brought, or another name. None: there are no statistics yet.
+Result<std::optional<std::set<std::string>>> tables_to_analyze(Database& database,
+                                                               const std::set<std::string>& touched) {
+  const auto schema = read_schema(database);
+  if (!schema) return failed(schema);
+  const auto has = [&](std::string_view name) {
+    return std::ranges::find(*schema, name, &SchemaEntry::name) != schema->end();
+  };
+  if (!has("sqlite_stat1")) return std::optional<std::set<std::string>>();
+  std::set<std::string> tables;
+  for (const SchemaEntry& entry : *schema) {
+    if (entry.type == "table" && touched.contains(shown_name(entry.name))) tables.insert(entry.name);
+  }
+  const auto done = database.each(
+      "SELECT DISTINCT tbl_name FROM main.sqlite_schema AS s WHERE substr(tbl_name, 1, 7) <> 'sqlite_' AND "
+      "((type = 'table' AND NOT EXISTS (SELECT 1 FROM main.sqlite_stat1 WHERE tbl = s.name)) OR "
+      "(type = 'index' AND NOT EXISTS (SELECT 1 FROM main.sqlite_stat1 WHERE idx = s.name)))",
+      [&](Statement& row) { tables.insert(row.text(0)); });
+  if (!done) return failed(done);
+  return std::optional(std::move(tables));
 }
 
 /// A database in a directory of its own, removed with the object.
@@ -95,9 +122,7 @@ class FileInstance : public Instance {
     auto session = open_session();
     if (!session) return failed(session);
     const auto error = session->execute("ANALYZE");
-    // Another connection learns of new statistics only when it reads the schema anew.
-    if (auto reader = open_session()) *m_reader = std::move(*reader);
-    m_last.reset();
+    learn_statistics();
     return error ? Result<void>(tl::unexpected<Failure>(session->failure(*error))) : Result<void>();
   }
 
@@ -147,11 +172,24 @@ class FileInstance : public Instance {
     return sqlite::check_index(*m_reader, index, columns, unique, valid, exists);
   }
   Result<Planned> plan(const QueryRequest& request) override { return sqlite::plan(*m_reader, request); }
-  Result<double> time_query(const QueryRequest& request) override {
-    return sqlite::time_query(*m_reader, request);
+  Result<std::unique_ptr<QuerySession>> open_query_session(const QuerySettings& settings) override {
+    return sqlite::open_query_session(m_file, m_settings, settings);
   }
-  Result<bool> is_ambiguous(const QueryRequest& request) override {
-    return sqlite::is_ambiguous(*m_reader, request);
+  Result<std::unique_ptr<Instance>> copy_beside() override;
+  Result<void> settle(const Touched& touched) override;
+  Result<std::optional<std::int64_t>> size_of_table(const std::string& table) override {
+    return sqlite::size_of_table(*m_reader, table);
+  }
+  Result<std::optional<std::int64_t>> size_of_index(const std::string& index) override {
+    return sqlite::size_of_index(*m_reader, index);
+  }
+  Result<std::optional<std::int64_t>> size_of_column(const std::string& column) override {
+    return sqlite::size_of_column(*m_reader, column);
+  }
+  Result<std::vector<IndexInfo>> indexes() override { return sqlite::indexes(*m_reader); }
+  Result<record::Microseconds> rebuild_index(const std::string& index) override {
+    auto session = open_session();
+    return session ? sqlite::rebuild_index(*session, index) : Result<record::Microseconds>(failed(session));
   }
 
   std::vector<record::BackupForm> backup_forms() const override {
@@ -203,6 +241,11 @@ class FileInstance : public Instance {
  private:
   Result<Database> open_session() { return Database::open(m_file, Database::Mode::read_write, m_settings); }
   Result<void> expect_released(const ToolRequest& request);
+  /// Another connection learns of new statistics only when it reads the schema anew.
+  void learn_statistics() {
+    if (auto reader = open_session()) *m_reader = std::move(*reader);
+    m_last.reset();
+  }
 
   record::ServerInfo m_info;
   fs::path m_directory;
@@ -216,6 +259,7 @@ class FileInstance : public Instance {
   Lineage m_lineage;
   std::set<std::string> m_apart;
   int m_scale = 1;
+  int m_copies = 0;
   bool m_kept = false;
 };
 
@@ -324,6 +368,63 @@ Result<std::optional<std::string>> FileInstance::digest_of_bytes() {
     hasher.add_field(suffix).add_field(*content);
   }
   return std::optional(hasher.hex());
+}
+
+/// Page by page, so that what a query touches is the same in both. Through SQLite, since our closing a file
+/// that a connection of this process has open would drop its locks:
+/// https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+Result<std::unique_ptr<Instance>> FileInstance::copy_beside() {
+  const fs::path directory = fmt::format("{}-beside-{}", m_directory.string(), ++m_copies);
+  const fs::path file = directory / m_file.filename();
+  const auto copied = [&]() -> Result<std::unique_ptr<Instance>> {
+    std::error_code error;
+    fs::create_directory(directory, error);
+    if (error) return cannot("create", directory, error.value());
+    ::chmod(directory.c_str(), 0700);
+    if (const auto made = write_file(file, ""); !made) return failed(made);
+    if (const auto done = copy_pages(m_file, file); !done) return failed(done);
+    auto reader = Database::open(file, Database::Mode::read_write, m_settings);
+    if (!reader) return failed(reader);
+    auto copy = std::make_unique<FileInstance>(m_info, directory, m_file.stem().string(), m_settings,
+                                               m_run_directory, std::move(*reader));
+    copy->m_apart = m_apart;
+    copy->m_scale = m_scale;
+    copy->m_lineage = m_lineage;
+    return copy;
+  };
+  auto copy = copied();
+  if (!copy) static_cast<void>(remove_tree(directory));
+  return copy;
+}
+
+/// Nothing is vacuumed. There are no dead rows that a query would have to pass, and free pages hang in no
+/// b-tree, so that no query touches them. What VACUUM would take away besides is that a migration leaves
+/// pages half full, and that production has as well.
+Result<void> FileInstance::settle(const Touched& touched) {
+  auto session = open_session();
+  if (!session) return failed(session);
+  const auto tables = touched.everything ? Result<std::optional<std::set<std::string>>>(std::nullopt)
+                                         : tables_to_analyze(*session, touched.tables);
+  if (!tables) return failed(tables);
+  std::vector<std::string> statements;
+  if (*tables) {
+    for (const std::string& table : **tables) statements.push_back("ANALYZE main." + quoted_name(table));
+  } else {
+    statements.emplace_back("ANALYZE");
+  }
+  for (const std::string& statement : statements) {
+    if (const auto error = session->execute(statement))
+      return tl::unexpected<Failure>(session->failure(*error));
+  }
+  learn_statistics();
+  // Its first column says whether somebody was in the way:
+  // https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+  const auto in_the_way = session->value("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!in_the_way) return failed(in_the_way);
+  if (*in_the_way != "0")
+    return failed(FailureKind::environment,
+                  fmt::format("cannot write the log of '{}' out: somebody reads it", m_file.string()));
+  return {};
 }
 
 class FileEngine : public Engine {

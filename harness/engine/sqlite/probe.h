@@ -12,8 +12,6 @@ namespace lockkeeper::engine::sqlite {
 
 Result<Answer> try_query(Database& database, const QueryRequest& request);
 Result<Instance::Planned> plan(Database& database, const QueryRequest& request);
-Result<double> time_query(Database& database, const QueryRequest& request);
-Result<bool> is_ambiguous(Database& database, const QueryRequest& request);
 
 Result<Instance::Held> check_column(Database& database, const std::string& column,
                                     const std::optional<bool>& nullable,

@@ -289,6 +289,39 @@ Result<Schema> read_schema(Database& database) {
   return schema;
 }
 
+namespace {
+
+/// "table(column, …)", as the catalog calls the index of a constraint: it has no name of its own.
+Result<std::string> name_by_columns(Database& database, const SchemaEntry& index) {
+  std::vector<std::string> columns;
+  const auto done = database.each(
+      fmt::format("PRAGMA main.index_info({})", quoted_text(index.name)),
+      [&](Statement& row) { columns.push_back(row.is_null(2) ? "" : shown_name(row.text(2))); });
+  if (!done) return failed(done);
+  return fmt::format("{}({})", shown_name(index.table), join(columns, ", "));
+}
+
+}  // namespace
+
+Result<std::optional<SchemaEntry>> find_entry(Database& database, const std::string& type,
+                                              const std::string& name) {
+  const auto schema = read_schema(database);
+  if (!schema) return failed(schema);
+  const std::string wanted = lower(name);
+  for (const SchemaEntry& entry : *schema) {
+    if (entry.type != type) continue;
+    const std::string shown = lower(shown_name(entry.name));
+    const std::string prefix = lower(shown_name(entry.table)) + ".";
+    const bool named = wanted == lower(entry.name) || wanted == shown;
+    if (named || (type == "index" && wanted == prefix + shown)) return std::optional(entry);
+    if (type != "index" || !entry.sql.empty()) continue;
+    const auto by_columns = name_by_columns(database, entry);
+    if (!by_columns) return failed(by_columns);
+    if (wanted == lower(*by_columns)) return std::optional(entry);
+  }
+  return std::optional<SchemaEntry>();
+}
+
 std::uint64_t Lineage::id_of(const std::string& type, const std::string& name) const {
   const auto known = m_ids.find({type, name});
   return known == m_ids.end() ? number_of(type + " " + name) : known->second;

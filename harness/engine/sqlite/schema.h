@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -24,6 +25,10 @@ using Schema = std::vector<SchemaEntry>;
 
 /// By type, then name.
 Result<Schema> read_schema(Database& database);
+/// The table or index that people call so: by its name, as it is shown, an index behind its table, or that of
+/// a constraint as "table(column, …)".
+Result<std::optional<SchemaEntry>> find_entry(Database& database, const std::string& type,
+                                              const std::string& name);
 
 /// Which table or index is the same as before: a rebuild drops one and gives its name to another. Within one
 /// statement what keeps its root page is the same, under whatever name.

@@ -16,6 +16,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "engine/sqlite/database.h"
+#include "engine/sqlite/must.h"
 #include "engine/sqlite/schema_text.h"
 
 namespace lockkeeper::engine::sqlite {
@@ -32,15 +33,6 @@ Touched everything() {
   Touched touched;
   touched.everything = true;
   return touched;
-}
-
-template <typename T>
-T must(Result<T> result) {
-  if (!result) throw std::runtime_error(to_string(result.error()));
-  return std::move(*result);
-}
-void must(const Result<void>& result) {
-  if (!result) throw std::runtime_error(to_string(result.error()));
 }
 
 /// A database of its own for each test.
@@ -526,8 +518,6 @@ TEST_F(SqliteTest, questions_of_a_scenario_are_answered) {
   EXPECT_EQ(refused.error->sqlstate, "SQLITE_CONSTRAINT_UNIQUE");
   must(m_instance->try_query({"DELETE FROM users", {}}));
   EXPECT_EQ(ask("SELECT count(*) FROM users"), "2") << "it is rolled back";
-  EXPECT_TRUE(must(m_instance->is_ambiguous({"SELECT id FROM users LIMIT 1", {}})));
-  EXPECT_FALSE(must(m_instance->is_ambiguous({"SELECT id FROM users ORDER BY id LIMIT 1", {}})));
 }
 
 TEST_F(SqliteTest, fixtures_of_every_kind_are_loaded) {

@@ -1,0 +1,1 @@
+CREATE INDEX visits_customer_id_idx ON visits (customer_id);
