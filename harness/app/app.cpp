@@ -79,6 +79,14 @@ constexpr Command k_commands[] = {
      "  lockkeeper snapshot take postgresql://reader@db/shop -o shop.sql.zst --rows 200 --mask masks.yaml\n"
      "  lockkeeper snapshot take shop.db -o copy.db\n",
      snapshot_command},
+    {"queries", "import FILE... -o FOLDER",
+     "take the queries that cost a server most from its pg_stat_statements or its log, for a scenario",
+     "  lockkeeper queries import statements.csv -o queries          pg_stat_statements, exported with "
+     "\\copy\n"
+     "  lockkeeper queries import log/*.csv -o queries --top 50      csvlog or jsonlog, with real values\n"
+     "  lockkeeper queries import log/*.json -o queries --min-calls 100\n"
+     "then in a scenario: queries: [{folder: queries}]\n",
+     queries_command},
     {"cache", "list|prune|clear", "show or empty the store of snapshots",
      "  lockkeeper cache list\n"
      "  lockkeeper cache prune --limit 2GB\n"

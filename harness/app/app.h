@@ -47,6 +47,7 @@ Result<ExitCode> preflight_command(const std::vector<std::string>& arguments);
 Result<ExitCode> postflight_command(const std::vector<std::string>& arguments);
 Result<ExitCode> rules_command(const std::vector<std::string>& arguments);
 Result<ExitCode> snapshot_command(const std::vector<std::string>& arguments);
+Result<ExitCode> queries_command(const std::vector<std::string>& arguments);
 Result<ExitCode> cache_command(const std::vector<std::string>& arguments);
 Result<ExitCode> doctor_command(const std::vector<std::string>& arguments);
 Result<ExitCode> version_command(const std::vector<std::string>& arguments);

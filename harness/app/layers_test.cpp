@@ -24,7 +24,7 @@ struct Layer {
 
 constexpr std::array k_layers{Layer{"base", 0},     Layer{"record", 1},    Layer{"sql", 2},
                               Layer{"scenario", 2}, Layer{"check", 3},     Layer{"report", 4},
-                              Layer{"history", 4},  Layer{"engine", 4},
+                              Layer{"history", 4},  Layer{"engine", 4},    Layer{"workload", 3},
                               Layer{"snapshot", 5}, Layer{"rehearsal", 6}, Layer{"app", 7}};
 
 /// A library that only one folder may know, so that it can be replaced by changing that folder.

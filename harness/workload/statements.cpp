@@ -1,0 +1,236 @@
+#include "workload/statements.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+
+namespace lockkeeper::workload {
+
+namespace {
+
+/// Of texts that were looked at already: parsing is what takes the time of a large log.
+constexpr std::size_t k_remembered_bytes = 64UL * 1024 * 1024;
+constexpr std::size_t k_most_variants = 20;
+constexpr std::size_t k_remembered_sets = 1000;
+constexpr std::size_t k_longest_set = 20'000;
+constexpr std::size_t k_kept_sets = 5;
+
+std::size_t bytes_of(const Values& values) {
+  std::size_t bytes = 0;
+  for (const auto& value : values) bytes += value ? value->size() : 4;
+  return bytes;
+}
+
+enum class Of { statement, value };
+
+/// What connection strings, URLs and comparisons with a literal hold: password=…, scheme://user:…@host. In
+/// SQL `token = $1` and `a.token = b.token` are none.
+bool holds_secret(std::string_view text, Of what) {
+  const std::string low = lower(text);
+  for (const std::string_view word : {"password", "passwd", "secret", "token", "api_key"}) {
+    for (std::size_t at = low.find(word); at != std::string::npos; at = low.find(word, at + 1)) {
+      std::size_t next = low.find_first_not_of(' ', at + word.size());
+      if (next == std::string::npos || low[next] != '=') continue;
+      next = low.find_first_not_of(' ', next + 1);
+      if (next == std::string::npos || low[next] == '$') continue;
+      const bool inside =
+          std::count(low.begin(), low.begin() + static_cast<std::ptrdiff_t>(at), '\'') % 2 == 1;
+      if (what == Of::value || low[next] == '\'' || inside) return true;
+    }
+  }
+  for (std::size_t at = low.find("://"); at != std::string::npos; at = low.find("://", at + 3)) {
+    const std::size_t end = std::min(low.find_first_of(" \t\n/'\"", at + 3), low.size());
+    const std::string_view authority = std::string_view(low).substr(at + 3, end - at - 3);
+    const std::size_t at_sign = authority.rfind('@');
+    if (at_sign != std::string_view::npos && authority.find(':') < at_sign) return true;
+  }
+  return false;
+}
+
+bool holds_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char byte) {
+    return (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f;
+  });
+}
+
+}  // namespace
+
+/// One text of a statement: another has other constants, or lists of another length.
+struct Statements::Variant {
+  struct Extreme {
+    double ms = 0;
+    Values values;
+  };
+
+  sql::QueryFacts facts;
+  std::int64_t calls = 0;
+  double slowest_ms = -1;
+  std::optional<Extreme> slowest;
+  std::optional<Extreme> fastest;
+  std::map<Values, std::int64_t> sets;
+
+  void take(const Call& call) {
+    calls += call.calls;
+    slowest_ms = std::max(slowest_ms, call.total_ms.value_or(0));
+    if (!call.values || call.values->size() != facts.parameters.size() ||
+        bytes_of(*call.values) > k_longest_set)
+      return;
+    if (std::any_of(call.values->begin(), call.values->end(),
+                    [](const auto& value) { return value && holds_secret(*value, Of::value); }))
+      return;
+    if (sets.size() < k_remembered_sets || sets.contains(*call.values)) ++sets[*call.values];
+    if (!call.total_ms) return;
+    if (!slowest || *call.total_ms > slowest->ms) slowest = {*call.total_ms, *call.values};
+    if (!fastest || *call.total_ms < fastest->ms) fastest = {*call.total_ms, *call.values};
+  }
+
+  std::vector<Values> kept() const {
+    std::vector<Values> kept;
+    const auto keep = [&](const Values& values) {
+      if (kept.size() < k_kept_sets && std::find(kept.begin(), kept.end(), values) == kept.end())
+        kept.push_back(values);
+    };
+    if (slowest) keep(slowest->values);
+    if (fastest) keep(fastest->values);
+    std::vector<std::pair<std::int64_t, Values>> frequent;
+    for (const auto& [values, count] : sets) frequent.emplace_back(count, values);
+    std::stable_sort(frequent.begin(), frequent.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
+    for (const auto& [count, values] : frequent) keep(values);
+    return kept;
+  }
+};
+
+struct Statements::Group {
+  struct Tally {
+    std::int64_t calls = 0;
+    std::optional<double> total_ms;
+  };
+
+  std::array<Tally, 3> tallies;  ///< by Call::Source
+  std::map<std::string, Variant> with_parameters;
+  std::optional<Variant> without;  ///< the one with the slowest call
+
+  void take(const Call& call) {
+    Tally& tally = tallies[static_cast<std::size_t>(call.source)];
+    tally.calls += call.calls;
+    if (call.total_ms) tally.total_ms = tally.total_ms.value_or(0) + *call.total_ms;
+  }
+
+  /// auto_explain and log_min_duration_statement tell of the same calls: whichever tells of more is taken.
+  /// pg_stat_statements knows of every call.
+  const Tally& tally() const {
+    const auto of = [&](Call::Source source) -> const Tally& {
+      return tallies[static_cast<std::size_t>(source)];
+    };
+    if (of(Call::Source::statistics).calls > 0) return of(Call::Source::statistics);
+    const Tally& log = of(Call::Source::log);
+    const Tally& plan = of(Call::Source::plan);
+    return plan.calls > log.calls || (!log.total_ms && plan.total_ms) ? plan : log;
+  }
+
+  /// What came with values is preferred, then what needs none, then what has to be given some.
+  const Variant& best() const {
+    const Variant* best = nullptr;
+    for (const auto& [text, variant] : with_parameters) {
+      if (best == nullptr ||
+          std::pair(!variant.sets.empty(), variant.calls) > std::pair(!best->sets.empty(), best->calls))
+        best = &variant;
+    }
+    if (without && (best == nullptr || best->sets.empty())) return *without;
+    return *best;
+  }
+};
+
+Statements::Statements() = default;
+Statements::~Statements() = default;
+
+Statements::Known Statements::leave_out(const std::string& why, const std::string& which) {
+  m_left_out[why].insert(which);
+  return {};
+}
+
+Statements::Known Statements::look_at(const std::string& text) {
+  auto facts = sql::query_facts(text);
+  if (!facts) return leave_out(facts.error(), hash_hex(text));
+  if (facts->verb == sql::QueryFacts::Verb::utility)
+    return leave_out("utility statements and transaction control", facts->fingerprint);
+  if (facts->on_catalogs_only) return leave_out("on the server's catalogs alone", facts->fingerprint);
+  if (facts->touches_nothing) return leave_out("without a table", facts->fingerprint);
+  if (holds_control(text)) return leave_out("with control characters in them", facts->fingerprint);
+  if (holds_secret(text, Of::statement))
+    return leave_out("with what looks like a secret in them", facts->fingerprint);
+  auto& group = m_groups[facts->fingerprint];
+  if (!group) group = std::make_unique<Group>();
+  if (facts->parameters.empty()) {
+    // Its text is kept where it turns out to be the slowest: add().
+    if (!group->without) group->without = Variant{std::move(*facts), 0, -1, {}, {}, {}};
+    return {group.get(), nullptr};
+  }
+  const auto known = group->with_parameters.find(facts->text);
+  if (known != group->with_parameters.end()) return {group.get(), &known->second};
+  if (group->with_parameters.size() >= k_most_variants) return {group.get(), nullptr};
+  const std::string key = facts->text;
+  return {group.get(), &(group->with_parameters[key] = Variant{std::move(*facts), 0, -1, {}, {}, {}})};
+}
+
+Statements::Known Statements::known(const std::string& text) {
+  const auto found = m_by_text.find(text);
+  if (found != m_by_text.end()) return found->second;
+  const Known known = look_at(text);
+  m_text_bytes += text.size() + 64;
+  if (m_text_bytes > k_remembered_bytes) {
+    m_by_text.clear();
+    m_text_bytes = text.size() + 64;
+  }
+  m_by_text.emplace(text, known);
+  return known;
+}
+
+void Statements::add(const Call& call) {
+  const Known where = known(call.text);
+  if (where.group == nullptr) return;
+  where.group->take(call);
+  if (where.variant != nullptr) {
+    where.variant->take(call);
+  } else if (where.group->without && call.total_ms.value_or(0) > where.group->without->slowest_ms) {
+    auto facts = sql::query_facts(call.text);
+    if (!facts || !facts->parameters.empty() || holds_secret(call.text, Of::statement) ||
+        holds_control(call.text))
+      return;
+    where.group->without->facts = std::move(*facts);
+    where.group->without->slowest_ms = call.total_ms.value_or(0);
+  }
+}
+
+std::vector<Statement> Statements::chosen(const Choice& choice,
+                                          std::map<std::string, std::int64_t>& left_out) const {
+  for (const auto& [why, which] : m_left_out) left_out[why] += static_cast<std::int64_t>(which.size());
+  std::vector<Statement> statements;
+  for (const auto& [fingerprint, group] : m_groups) {
+    const Group::Tally& tally = group->tally();
+    if (tally.calls < choice.min_calls) {
+      ++left_out[fmt::format("called less often than --min-calls {}", choice.min_calls)];
+      continue;
+    }
+    const Variant& best = group->best();
+    statements.push_back({best.facts, tally.calls, tally.total_ms, best.kept()});
+  }
+  std::stable_sort(statements.begin(), statements.end(), [](const Statement& a, const Statement& b) {
+    return std::pair(a.total_ms.value_or(0), a.calls) > std::pair(b.total_ms.value_or(0), b.calls);
+  });
+  if (statements.size() > choice.top) {
+    left_out[fmt::format("beyond --top {}", choice.top)] +=
+        static_cast<std::int64_t>(statements.size() - choice.top);
+    statements.resize(choice.top);
+  }
+  return statements;
+}
+
+}  // namespace lockkeeper::workload
