@@ -421,7 +421,7 @@ TEST_F(Bench, sizes_are_claimed_met_not_met_and_not_there) {
   EXPECT_THAT(
       told(checked),
       ElementsAre(
-          "error claim-not-met: column orders.total takes 0.50 times as much space on head as on base, at "
+          "error claim-not-met: the size of column orders.total on head is 0.50 times that on base, at "
           "most 0.40 are claimed",
           "error claim-not-met: the size of table nothing cannot be compared: it is not there on base and "
           "head",
@@ -592,7 +592,7 @@ TEST_F(Bench, what_is_looked_for_elsewhere_is_neither_missing_nor_stale) {
 
 // ── elsewhere
 
-TEST_F(Bench, on_an_existing_server_nothing_is_pinned_and_nothing_stays) {
+TEST_F(Bench, on_an_existing_server_what_may_be_pinned_is_and_nothing_stays) {
   const DisposableServer server;
   migrate("DROP INDEX orders_user_id_idx;");
   write_scenario(
@@ -601,8 +601,9 @@ TEST_F(Bench, on_an_existing_server_nothing_is_pinned_and_nothing_stays) {
   const Checked checked = bench({"s.yaml", "--server", server.connection("postgres")}, here());
   EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
   EXPECT_TRUE(checked.finding("index-not-used").is_object()) << checked.outcome.said();
-  EXPECT_EQ(query(checked, "of one")["timing"]["core"], -1);
-  EXPECT_THAT(checked.outcome.output, HasSubstr("free to move between cores"));
+  // It runs here, but maybe as an account whose processes are not ours to pin.
+  const bool pinned = query(checked, "of one")["timing"]["core"].get<int>() >= 0;
+  EXPECT_THAT(checked.outcome.output, HasSubstr(pinned ? "pinned to core" : "free to move between cores"));
   EXPECT_THAT(server.ask("postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1"),
               ElementsAre("lockkeeper", "postgres"));
 }
@@ -664,7 +665,7 @@ TEST_F(SqliteBench, a_dropped_index_and_another_answer_stop_the_merge) {
   EXPECT_EQ(checked.outcome.exit_code, 1) << checked.outcome.said();
   EXPECT_TRUE(checked.finding("index-not-used").is_object()) << checked.outcome.said();
   EXPECT_THAT(checked.finding("query-result-changed")["evidence"][0].get<std::string>(),
-              HasSubstr("row 3: (3, user3) on base, (3, nobody) on head"));
+              HasSubstr("row 3: (3, 'user3') on base, (3, 'nobody') on head"));
   EXPECT_THAT(checked.finding("claim-not-met")["message"].get<std::string>(),
               HasSubstr("index orders_user_id_idx cannot be compared: it is not there on head"));
 }

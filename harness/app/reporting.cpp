@@ -34,10 +34,11 @@ Result<report::Colour> colour_of(const Parsed& parsed, int descriptor) {
 
 po::options_description output_options() {
   po::options_description options("what it says");
-  options.add_options()(
-      "report", po::value<std::vector<std::string>>()->value_name("FORM=FILE"),
-      "write a report: json, markdown, junit or log (of a release); - is standard output (may be repeated)")(
-      "quiet,q", "only findings and the verdict")("verbose,v", "all evidence, progress, files not taken")(
+  options.add_options()("report", po::value<std::vector<std::string>>()->value_name("FORM=FILE"),
+                        "write a report: json, markdown, junit, benchmark (times of queries) or log (of a "
+                        "release); - is standard "
+                        "output (may be repeated)")("quiet,q", "only findings and the verdict")(
+      "verbose,v", "all evidence, progress, files not taken")(
       "colour", po::value<std::string>()->value_name("WHEN"), "auto, always or never")("help,h", "this help");
   return options;
 }

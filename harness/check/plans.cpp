@@ -109,6 +109,13 @@ std::vector<std::string> tree_of(const QueryPlan& plan, const QueryPlan& other) 
   return lines;
 }
 
+bool are_otherwise(const QueryPlan& plan, const QueryPlan& other) {
+  const auto changed = [](const std::vector<bool>& kept) {
+    return std::find(kept.begin(), kept.end(), false) != kept.end();
+  };
+  return changed(kept_nodes(plan, other)) || changed(kept_nodes(other, plan));
+}
+
 void add_trees(record::Finding& finding, const record::QueryObservation& observation) {
   const auto add = [&](std::string_view where, const std::vector<std::string>& lines) {
     for (const std::string& line : lines) finding.evidence.push_back(fmt::format("{}: {}", where, line));

@@ -12,6 +12,9 @@ namespace lockkeeper::check {
 /// with ≠.
 std::vector<std::string> tree_of(const record::QueryPlan& plan, const record::QueryPlan& other);
 
+/// Has either plan a node that the other has not?
+bool are_otherwise(const record::QueryPlan& plan, const record::QueryPlan& other);
+
 /// Both trees as evidence; EXPLAIN's text of the head where neither was executed.
 void add_trees(record::Finding& finding, const record::QueryObservation& observation);
 

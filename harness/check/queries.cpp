@@ -29,6 +29,17 @@ bool is_new(const record::Run& run, const std::string& table) {
       });
 }
 
+/// What an import or a person says in front of a query is not the query.
+std::string_view without_front_comments(std::string_view text) {
+  while (true) {
+    const std::size_t at = text.find_first_not_of(" \t\r\n");
+    if (at == std::string_view::npos || !text.substr(at).starts_with("--")) return text;
+    const std::size_t end = text.find('\n', at);
+    if (end == std::string_view::npos) return text;
+    text.remove_prefix(end + 1);
+  }
+}
+
 }  // namespace
 
 const scenario::Query* query_named(const scenario::Scenario& scenario, std::string_view name) {
@@ -46,7 +57,7 @@ std::string title_of(const record::Run& run, const record::QueryObservation& obs
 
 record::Finding finding_of(const Rule& rule, const scenario::Query& query, std::string message) {
   record::Finding finding = finding_of(rule, std::move(message));
-  finding.statement = abridged(query.sql, 120);
+  finding.statement = abridged(without_front_comments(query.sql), 120);
   if (!query.location.file.empty()) finding.location = query.location;
   return finding;
 }

@@ -101,7 +101,8 @@ class Comparison {
     std::string in_order = first_in_order();
     if (m_base.rows == m_head.rows && in_order.empty()) return {};
     if (std::string alone = first_alone(); !alone.empty())
-      return {Kind::rows, ordered && m_base.rows == m_head.rows ? std::move(in_order) : std::move(alone)};
+      return {Kind::rows, (ordered || m_base.rows == 1) && m_base.rows == m_head.rows ? std::move(in_order)
+                                                                                      : std::move(alone)};
     return ordered ? AnswerDifference{Kind::order, std::move(in_order)} : AnswerDifference{};
   }
 

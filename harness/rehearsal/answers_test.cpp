@@ -113,9 +113,10 @@ TEST(Answers, sums_may_differ_by_a_trillionth) {
   expect(compare_totals("1000000000", "1000000000.0009"), Kind::none, "");
   expect(compare_totals("1e300", "1.0000000000001e300"), Kind::none, "");
   expect(compare_totals("-0", "0"), Kind::none, "");
-  expect(compare_totals("1000000000", "1000000000.1"), Kind::rows, "(1000000000) on base alone");
-  expect(compare_totals("1e-20", "2e-20"), Kind::rows, "(1e-20) on base alone");
-  expect(compare_totals("0", "1e-300"), Kind::rows, "(0) on base alone");
+  expect(compare_totals("1000000000", "1000000000.1"), Kind::rows,
+         "row 1: (1000000000) on base, (1000000000.1) on head");
+  expect(compare_totals("1e-20", "2e-20"), Kind::rows, "row 1: (1e-20) on base, (2e-20) on head");
+  expect(compare_totals("0", "1e-300"), Kind::rows, "row 1: (0) on base, (1e-300) on head");
 }
 
 TEST(Answers, a_column_that_is_floating_on_one_side_alone_is_compared_exactly) {
@@ -126,7 +127,7 @@ TEST(Answers, a_column_that_is_floating_on_one_side_alone_is_compared_exactly) {
   for (const auto& [before, after] :
        {std::pair(exact, k_total), std::pair(k_total, exact), std::pair(exact, exact)})
     expect(compare_answers(answer(before, base), answer(after, head), k_unordered), Kind::rows,
-           "(0.3) on base alone");
+           "row 1: (0.3) on base, (0.30000000000000004) on head");
 }
 
 TEST(Answers, what_is_no_number_or_endless_is_near_to_nothing) {
@@ -141,7 +142,8 @@ TEST(Answers, what_is_no_number_or_endless_is_near_to_nothing) {
   EXPECT_EQ(static_cast<int>(compare_totals("NaN", "0").kind), static_cast<int>(Kind::rows));
   const auto null = answer(k_total, {{std::nullopt}});
   expect(compare_answers(null, null, k_unordered), Kind::none, "");
-  expect(compare_answers(answer(k_total, {{"0"}}), null, k_unordered), Kind::rows, "(0) on base alone");
+  expect(compare_answers(answer(k_total, {{"0"}}), null, k_unordered), Kind::rows,
+         "row 1: (0) on base, (NULL) on head");
 }
 
 TEST(Answers, sets_with_values_that_have_no_order_are_the_same_in_any_order) {

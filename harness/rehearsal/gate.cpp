@@ -23,7 +23,8 @@ using engine::QueryAnswer;
 namespace {
 
 constexpr std::size_t k_most_sets = 20;
-constexpr int k_free_sessions = 4;
+constexpr std::uint64_t k_sessions_apart = 1000;  // between their seeds
+constexpr int k_sessions = 4;
 // An index is built anew only to know how long that takes.
 constexpr std::int64_t k_largest_rebuilt = 256LL << 20;
 
@@ -135,14 +136,17 @@ Result<bool> Gate::go_up() {
   return true;
 }
 
+/// Neither is always the first: what a process opens first lies elsewhere in its memory.
 Result<void> Gate::open_sessions() {
   const auto settings = settings_of(m_scenario.benchmark);
-  auto base = m_base->open_query_session(settings);
-  if (!base) return failed(base);
-  auto head = m_head->open_query_session(settings);
-  if (!head) return failed(head);
-  m_base_session = std::move(*base);
-  m_head_session = std::move(*head);
+  m_base_session.reset();
+  m_head_session.reset();
+  const bool base_first = m_openings++ % 2 == 0;
+  for (const bool of_base : {base_first, !base_first}) {
+    auto session = (of_base ? *m_base : *m_head).open_query_session(settings);
+    if (!session) return failed(session);
+    (of_base ? m_base_session : m_head_session) = std::move(*session);
+  }
   return {};
 }
 
@@ -366,13 +370,15 @@ Result<void> Gate::time_all() {
   return {};
 }
 
-/// Sessions that move freely may sit well or badly for as long as they live, one of them beside us and the
-/// other not: slower is only what is slower in each of several pairs of sessions.
+/// A session sits well or badly for as long as it lives: where its memory lies, and, where it is not pinned,
+/// on which core. No number of pairs tells that from a slower query, so slower is only what is slower in each
+/// of several pairs of sessions.
 Result<record::QueryTiming> Gate::time_surely(const Case& one, TimingPlan plan,
                                               record::QueryObservation& seen) {
   auto timing = time_in_pairs(*m_base_session, *m_head_session, one.parameters, plan);
-  for (int again = 1; again < k_free_sessions && timing; ++again) {
-    if (timing->core >= 0 || timing->verdict != record::TimeVerdict::beyond) break;
+  for (int again = 1; again < k_sessions && timing; ++again) {
+    if (timing->verdict != record::TimeVerdict::beyond) break;
+    plan.seed += k_sessions_apart;
     if (const auto ready = open_sessions(); !ready) return failed(ready);
     if (const auto prepared = prepare(*one.query, seen); !prepared) return failed(prepared);
     timing = time_in_pairs(*m_base_session, *m_head_session, one.parameters, plan);

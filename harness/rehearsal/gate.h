@@ -59,6 +59,7 @@ class Gate {
   std::unique_ptr<engine::Instance> m_base;  ///< on the head's server: goes before it
   std::unique_ptr<engine::QuerySession> m_head_session;
   std::unique_ptr<engine::QuerySession> m_base_session;
+  int m_openings = 0;
   std::vector<Case> m_cases;
   std::vector<Case> m_doubts;  ///< another answer, of which it is not known yet whether it hangs on the plan
   std::vector<engine::Instance::IndexInfo> m_base_indexes;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "check/identity.h"
+#include "check/plans.h"
 #include "check/queries.h"
 #include "check/rules/rules.h"
 
@@ -37,6 +38,7 @@ void add(const record::Run& run, const scenario::Query& query, const record::Que
   record::Finding finding = finding_of(k_query_slower, query, std::move(message));
   finding.evidence.push_back(describe(observation.timing));
   if (observation.writes) add_price_of_write(run, observation, finding);
+  if (are_otherwise(observation.base_plan, observation.head_plan)) add_trees(finding, observation);
   findings.push_back(std::move(finding));
 }
 
