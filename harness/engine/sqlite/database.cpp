@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -69,7 +71,8 @@ constexpr std::array k_codes = {
 };
 #undef LOCKKEEPER_CODE
 
-constexpr int k_operations_between_looks = 2000;
+/// So few since one of them can be hex() of many megabytes; a look takes some ten nanoseconds.
+constexpr int k_operations_between_looks = 200;
 constexpr int k_primary = 0xFF;
 
 std::string quoted(std::string_view text, char quote) {
@@ -79,6 +82,19 @@ std::string quoted(std::string_view text, char quote) {
     result += c;
   }
   return result + quote;
+}
+
+/// x'0aff'; some are tens of megabytes long.
+std::string hexadecimal(std::span<const unsigned char> bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size() + 3);
+  text += "x'";
+  for (const unsigned char byte : bytes) {
+    text += digits[byte >> 4U];
+    text += digits[byte & 0xFU];
+  }
+  return text += '\'';
 }
 
 }  // namespace
@@ -101,33 +117,29 @@ std::string Statement::text(int column) const {
   sqlite3_stmt* const statement = m_statement.get();
   if (sqlite3_column_type(statement, column) == SQLITE_BLOB) {
     const auto* bytes = static_cast<const unsigned char*>(sqlite3_column_blob(statement, column));
-    std::string hex = "x'";
-    for (int i = 0; i < sqlite3_column_bytes(statement, column); ++i) hex += fmt::format("{:02x}", bytes[i]);
-    return hex + "'";
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+    return hexadecimal(std::span(bytes, size));
   }
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
   return text == nullptr ? std::string() : std::string(text, size);
 }
 
-void Statement::bind(int at, const std::optional<std::string>& value) {
+int Statement::bind(int at, const std::optional<std::string>& value) {
   sqlite3_stmt* const statement = m_statement.get();
-  if (!value) {
-    sqlite3_bind_null(statement, at);
-    return;
-  }
+  if (!value) return sqlite3_bind_null(statement, at);
   const char* const end = value->data() + value->size();
   std::int64_t whole = 0;
   double real = 0;
   if (const auto read = std::from_chars(value->data(), end, whole);
       read.ec == std::errc() && read.ptr == end) {
-    sqlite3_bind_int64(statement, at, whole);
-  } else if (const auto more = std::from_chars(value->data(), end, real);
-             more.ec == std::errc() && more.ptr == end) {
-    sqlite3_bind_double(statement, at, real);
-  } else {
-    sqlite3_bind_text(statement, at, value->data(), static_cast<int>(value->size()), SQLITE_TRANSIENT);
+    return sqlite3_bind_int64(statement, at, whole);
   }
+  // "inf" and "nan" are words, though from_chars reads them: SQLite would take the latter for NULL.
+  const auto more = std::from_chars(value->data(), end, real);
+  if (more.ec == std::errc() && more.ptr == end && std::isfinite(real))
+    return sqlite3_bind_double(statement, at, real);
+  return sqlite3_bind_text64(statement, at, value->data(), value->size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
 Result<Database> Database::open(const std::filesystem::path& path, Mode mode, const Pragmas& pragmas) {

@@ -40,8 +40,9 @@ class Statement {
   bool is_null(int column) const { return sqlite3_column_type(m_statement.get(), column) == SQLITE_NULL; }
   std::int64_t number(int column) const { return sqlite3_column_int64(m_statement.get(), column); }
   std::string text(int column) const;  ///< "" for NULL; blobs as x'…'
-  /// A number is bound as one: compared with a column without affinity '1' would not be 1.
-  void bind(int at, const std::optional<std::string>& value);
+  /// A number is bound as one: compared with a column without affinity '1' would not be 1. A code of
+  /// SQLite's: a value that is too long is not bound.
+  int bind(int at, const std::optional<std::string>& value);
 
  private:
   struct Finalize {
@@ -80,6 +81,8 @@ class Database {
   /// Ends whatever runs when the time is over or a signal came in; none: no limit.
   void limit_time(std::chrono::milliseconds timeout);
   bool ran_out_of_time() const { return m_clock->out_of_time; }
+  /// The same look at clock and signal, for what is done between rows.
+  bool is_time_over() { return on_progress(m_clock.get()) != 0; }
 
  private:
   struct Close {

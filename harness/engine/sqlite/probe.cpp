@@ -29,8 +29,10 @@ std::optional<record::SqlError> run_query(Database& database, const QueryRequest
     if (!statement) return statement.error();
     if (statement->is_empty()) continue;
     const auto wanted = static_cast<std::size_t>(sqlite3_bind_parameter_count(statement->get()));
-    for (std::size_t i = 0; i < std::min(wanted, request.parameters.size()); ++i)
-      statement->bind(static_cast<int>(i) + 1, request.parameters[i]);
+    for (std::size_t i = 0; i < std::min(wanted, request.parameters.size()); ++i) {
+      if (statement->bind(static_cast<int>(i) + 1, request.parameters[i]) != SQLITE_OK)
+        return database.last_error();
+    }
     if (rows != nullptr) rows->clear();
     int code = statement->step();
     for (; code == SQLITE_ROW; code = statement->step()) {

@@ -1,5 +1,6 @@
 #include "engine/sqlite/query_session.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <set>
@@ -21,7 +22,13 @@ namespace {
 
 using record::SqlError;
 
-constexpr int k_longest_value = 64 << 20;
+/// No value may be longer, and no row that is read: SQLite's own limit is a thousand million bytes, which are
+/// written, turned into text and hashed while nobody looks at the clock.
+constexpr int k_longest_bytes = 64 << 20;
+
+/// They reach files or code behind SQLite's back. All but load_extension are the shell's.
+constexpr std::array<std::string_view, 4> k_refused_functions = {"edit", "fts3_tokenizer", "load_extension",
+                                                                 "writefile"};
 
 /// What SQLite asks leave for while it prepares a statement: the only place where it tells what a statement
 /// will do (https://www.sqlite.org/c3ref/set_authorizer.html).
@@ -36,53 +43,69 @@ class Inquiry {
 
   /// In lower case; views and common tables are among them.
   const std::set<std::string>& names() const { return m_names; }
-  bool leaves_transaction() const { return m_leaves_transaction; }
-  bool sets_pragma() const { return m_sets; }
+  /// What it would do that no rollback takes back, and was therefore not prepared; "": nothing.
+  const std::string& refused() const { return m_refused; }
 
  private:
   static int on_question(void* self, int action, const char* first, const char* second,
                          const char* /*database*/, const char* /*inside*/) {
-    auto* inquiry = static_cast<Inquiry*>(self);
+    return static_cast<Inquiry*>(self)->allows(action, first == nullptr ? "" : first, second);
+  }
+
+  int allows(int action, const std::string& first, const char* second) {
     switch (action) {
       case SQLITE_READ:
       case SQLITE_INSERT:
       case SQLITE_UPDATE:
       case SQLITE_DELETE:
-        if (first != nullptr) inquiry->m_names.insert(lower(first));
+        m_names.insert(lower(first));
         return SQLITE_OK;
       case SQLITE_TRANSACTION:
       case SQLITE_SAVEPOINT:
+        return refuse("it leaves the transaction that it is tried in");
       case SQLITE_ATTACH:
+        return refuse("it attaches another file");
       case SQLITE_DETACH:
-        inquiry->m_leaves_transaction = true;
-        return SQLITE_DENY;
+        return refuse("it detaches a file");
       case SQLITE_PRAGMA:
-        inquiry->m_sets = inquiry->m_sets || second != nullptr;
-        return second == nullptr ? SQLITE_OK : SQLITE_DENY;
+        // Without a value it may be a virtual table's: FTS3 and R-Tree ask for page_size at first.
+        return second == nullptr ? SQLITE_OK : refuse(fmt::format("it sets PRAGMA {}", lower(first)));
+      case SQLITE_FUNCTION: {
+        const std::string function = lower(second == nullptr ? "" : second);
+        if (std::ranges::find(k_refused_functions, function) == k_refused_functions.end()) return SQLITE_OK;
+        return refuse(fmt::format("it calls {}()", function));
+      }
       default:
         return SQLITE_OK;
     }
   }
 
+  int refuse(std::string why) {
+    if (m_refused.empty()) m_refused = std::move(why);
+    return SQLITE_DENY;
+  }
+
   sqlite3* m_database;
   std::set<std::string> m_names;
-  bool m_leaves_transaction = false;
-  bool m_sets = false;
+  std::string m_refused;
 };
 
 /// A row's values as text, in memory that is good until the next row.
 class RowText {
  public:
-  void read(const Statement& statement);
-  const std::string& types() const { return m_types; }
+  /// False where the row is too long to be read.
+  bool read(const Statement& statement);
   const std::vector<const char*>& values() const { return m_values; }
   const std::vector<std::size_t>& lengths() const { return m_lengths; }
+  const std::string& types() const { return m_types; }  ///< QueryAnswer::types
 
  private:
+  void read_value(const Statement& statement, int at);
+
   std::vector<const char*> m_values;
   std::vector<std::size_t> m_lengths;
-  std::deque<std::string> m_blobs;
   std::string m_types;
+  std::deque<std::string> m_blobs;
 };
 
 char letter_of(int type) {
@@ -91,34 +114,42 @@ char letter_of(int type) {
       return 'i';
     case SQLITE_FLOAT:
       return 'f';
+    case SQLITE_TEXT:
+      return 't';
     case SQLITE_BLOB:
       return 'b';
-    case SQLITE_NULL:
-      return 'n';
     default:
-      return 't';
+      return 'n';
   }
 }
 
-/// Types are the values', not the columns'.
-void RowText::read(const Statement& statement) {
-  m_types.clear();
+bool RowText::read(const Statement& statement) {
   m_values.clear();
   m_lengths.clear();
+  m_types.clear();
   m_blobs.clear();
+  std::int64_t bytes = 0;
   for (int at = 0; at < statement.columns(); ++at) {
-    const int type = sqlite3_column_type(statement.get(), at);
-    m_types += letter_of(type);
-    if (type == SQLITE_BLOB) {
-      const std::string& blob = m_blobs.emplace_back(statement.text(at));
-      m_values.push_back(blob.data());
-      m_lengths.push_back(blob.size());
-      continue;
-    }
-    // The bytes are asked for behind the text: they are those of its encoding.
-    m_values.push_back(reinterpret_cast<const char*>(sqlite3_column_text(statement.get(), at)));
-    m_lengths.push_back(static_cast<std::size_t>(sqlite3_column_bytes(statement.get(), at)));
+    const char type = letter_of(sqlite3_column_type(statement.get(), at));
+    m_types += type;
+    // Asked before the value itself is: what zeroblob() made takes no memory until then.
+    if (type == 't' || type == 'b') bytes += sqlite3_column_bytes(statement.get(), at);
   }
+  if (bytes > k_longest_bytes) return false;
+  for (int at = 0; at < statement.columns(); ++at) read_value(statement, at);
+  return true;
+}
+
+void RowText::read_value(const Statement& statement, int at) {
+  if (m_types[static_cast<std::size_t>(at)] == 'b') {
+    const std::string& blob = m_blobs.emplace_back(statement.text(at));
+    m_values.push_back(blob.data());
+    m_lengths.push_back(blob.size());
+    return;
+  }
+  // The bytes are asked for behind the text: they are those of its encoding.
+  m_values.push_back(reinterpret_cast<const char*>(sqlite3_column_text(statement.get(), at)));
+  m_lengths.push_back(static_cast<std::size_t>(sqlite3_column_bytes(statement.get(), at)));
 }
 
 /// Pages of the database that the connection asked its cache for since it was last set to zero. Whether they
@@ -159,6 +190,40 @@ class WithoutMap {
   std::string m_size;
 };
 
+/// A PRAGMA that is on or off, turned round until the end: statements that are prepared are planned anew when
+/// it changes.
+class TurnedRound {
+ public:
+  TurnedRound(Database& database, const char* pragma) : m_database(database), m_pragma(pragma) {
+    const auto found = database.value(fmt::format("PRAGMA {}", pragma));
+    if (!found || (*found != "0" && *found != "1")) return;
+    m_before = *found;
+    set(is_on() ? "OFF" : "ON");
+    const auto after = database.value(fmt::format("PRAGMA {}", pragma));
+    m_done = after && *after != m_before;
+  }
+  ~TurnedRound() {
+    if (!m_before.empty()) set(is_on() ? "ON" : "OFF");
+  }
+  TurnedRound(const TurnedRound&) = delete;
+  TurnedRound& operator=(const TurnedRound&) = delete;
+
+  bool is_done() const { return m_done; }
+
+ private:
+  bool is_on() const { return m_before == "1"; }
+  void set(const char* value) { m_database.execute(fmt::format("PRAGMA {} = {}", m_pragma, value)); }
+
+  Database& m_database;
+  const char* m_pragma;
+  std::string m_before;
+  bool m_done = false;
+};
+
+/// The ways of answer_otherwise(). The first reverses what no ORDER BY orders; an automatic index is one that
+/// SQLite makes for a single execution, and has its tables joined in another order.
+constexpr std::array<const char*, 2> k_ways = {"reverse_unordered_selects", "automatic_index"};
+
 std::string limit_as_text(std::chrono::milliseconds limit) {
   return limit.count() % 1000 == 0 ? fmt::format("{} s", limit.count() / 1000)
                                    : fmt::format("{} ms", limit.count());
@@ -167,7 +232,9 @@ std::string limit_as_text(std::chrono::milliseconds limit) {
 class Session : public QuerySession {
  public:
   Session(Database database, const QuerySettings& settings)
-      : m_database(std::move(database)), m_longest(settings.longest) {}
+      : m_database(std::move(database)), m_longest(settings.longest) {
+    sqlite3_limit(m_database.get(), SQLITE_LIMIT_LENGTH, k_longest_bytes);
+  }
 
   Result<std::optional<SqlError>> prepare(const std::string& sql, Access access) override;
   Result<QueryAnswer> answer(const Parameters& parameters) override;
@@ -184,8 +251,10 @@ class Session : public QuerySession {
   tl::expected<Statement, SqlError> prepare_alone(const std::string& sql);
   std::optional<SqlError> refusal(Access access, const Inquiry& inquiry) const;
   Result<void> note_tables(const std::set<std::string>& names);
+  std::optional<SqlError> bind(Statement& statement, const Parameters& parameters) const;
   template <typename Take>
   std::optional<SqlError> run(Statement& statement, const Parameters& parameters, Take take);
+  std::optional<SqlError> take(RowText& row, AnswerKeeper& keeper);
   std::optional<SqlError> read_plan(const Parameters& parameters, record::QueryPlan& plan);
   std::optional<SqlError> count(const Parameters& parameters, record::QueryPlan& plan);
 
@@ -214,10 +283,7 @@ tl::expected<Statement, SqlError> Session::prepare_alone(const std::string& sql)
 
 /// A statement that ends the transaction counts as one that only reads.
 std::optional<SqlError> Session::refusal(Access access, const Inquiry& inquiry) const {
-  if (inquiry.leaves_transaction())
-    return SqlError{"SQLITE_AUTH", "it leaves the transaction that it is tried in", "", "", ""};
-  if (inquiry.sets_pragma())
-    return SqlError{"SQLITE_AUTH", "it sets what would outlive it: a PRAGMA is no query", "", "", ""};
+  if (!inquiry.refused().empty()) return SqlError{"SQLITE_AUTH", inquiry.refused(), "", "", ""};
   if (access == Access::read && m_statement && sqlite3_stmt_readonly(m_statement->get()) == 0)
     return SqlError{"SQLITE_READONLY", "it writes, though it is to read only", "", "", ""};
   return std::nullopt;
@@ -261,9 +327,7 @@ Result<std::optional<SqlError>> Session::prepare(const std::string& sql, Access 
   return std::optional<SqlError>();
 }
 
-/// To the end, within the time: what SQLite says against it. The statement is ready for the next run then.
-template <typename Take>
-std::optional<SqlError> Session::run(Statement& statement, const Parameters& parameters, Take take) {
+std::optional<SqlError> Session::bind(Statement& statement, const Parameters& parameters) const {
   const int wanted = sqlite3_bind_parameter_count(statement.get());
   if (parameters.size() != static_cast<std::size_t>(wanted)) {
     return SqlError{
@@ -272,17 +336,43 @@ std::optional<SqlError> Session::run(Statement& statement, const Parameters& par
                     parameters.size() == 1 ? "1 value is" : fmt::format("{} values are", parameters.size())),
         "", "", ""};
   }
-  for (int at = 0; at < wanted; ++at) statement.bind(at + 1, parameters[static_cast<std::size_t>(at)]);
+  for (int at = 0; at < wanted; ++at) {
+    if (statement.bind(at + 1, parameters[static_cast<std::size_t>(at)]) != SQLITE_OK)
+      return m_database.last_error();
+  }
+  return std::nullopt;
+}
+
+/// To the end, within the time: what SQLite says against it, or `take` of a row. The statement is ready for
+/// the next run then.
+template <typename Take>
+std::optional<SqlError> Session::run(Statement& statement, const Parameters& parameters, Take take) {
+  if (auto error = bind(statement, parameters)) return error;
   m_database.limit_time(m_longest);
-  int code = statement.step();
-  for (; code == SQLITE_ROW; code = statement.step()) take();
   std::optional<SqlError> error;
-  if (code != SQLITE_DONE) error = m_database.last_error();
+  int code = statement.step();
+  while (code == SQLITE_ROW) {
+    error = take();
+    if (error) break;
+    code = statement.step();
+  }
+  if (!error && code != SQLITE_DONE) error = m_database.last_error();
   if (error && m_database.ran_out_of_time())
     error = SqlError{"SQLITE_INTERRUPT", "it took longer than " + limit_as_text(m_longest), "", "", ""};
   m_database.limit_time(std::chrono::milliseconds(0));
   sqlite3_reset(statement.get());
   return error;
+}
+
+/// Long values are turned into text and hashed where SQLite does not look at the clock.
+std::optional<SqlError> Session::take(RowText& row, AnswerKeeper& keeper) {
+  if (!row.read(*m_statement)) {
+    return SqlError{"SQLITE_TOOBIG", fmt::format("a row is longer than {} MB", k_longest_bytes >> 20), "", "",
+                    ""};
+  }
+  keeper.add(row.values(), row.lengths(), row.types());
+  if (m_database.is_time_over()) return SqlError{"SQLITE_INTERRUPT", "interrupted", "", "", ""};
+  return std::nullopt;
 }
 
 Result<QueryAnswer> Session::answer(const Parameters& parameters) {
@@ -294,30 +384,27 @@ Result<QueryAnswer> Session::answer(const Parameters& parameters) {
   }
   AnswerKeeper keeper(answer);
   RowText row;
-  auto error = rolled_back(m_database, [&] {
-    return run(*m_statement, parameters, [&] {
-      row.read(*m_statement);
-      keeper.add(row.values(), row.lengths(), row.types());
-    });
-  });
+  auto error = rolled_back(m_database,
+                           [&] { return run(*m_statement, parameters, [&] { return take(row, keeper); }); });
   if (!error) return failed(error);
   answer.error = std::move(*error);
   if (!answer.error && sqlite3_stmt_readonly(m_statement->get()) == 0)
-    answer.changed = sqlite3_changes(m_database.get());
+    answer.changed = sqlite3_changes64(m_database.get());
   return answer;
 }
 
-/// What is in no order comes backwards, or by other loops (https://www.sqlite.org/pragma.html).
 Result<std::optional<QueryAnswer>> Session::answer_otherwise(const Parameters& parameters, int way) {
-  static constexpr std::array<std::array<const char*, 2>, 2> k_ways = {
-      {{"PRAGMA reverse_unordered_selects = ON", "PRAGMA reverse_unordered_selects = OFF"},
-       {"PRAGMA automatic_index = OFF", "PRAGMA automatic_index = ON"}}};
-  if (way >= static_cast<int>(k_ways.size())) return std::optional<QueryAnswer>();
-  m_database.execute(k_ways[static_cast<std::size_t>(way)][0]);
-  auto result = answer(parameters);
-  m_database.execute(k_ways[static_cast<std::size_t>(way)][1]);
-  if (!result) return failed(result);
-  return std::optional(std::move(*result));
+  if (way < 0 || static_cast<std::size_t>(way) >= k_ways.size()) return std::optional<QueryAnswer>();
+  const char* const pragma = k_ways.at(static_cast<std::size_t>(way));
+  const TurnedRound turned(m_database, pragma);
+  if (!turned.is_done()) {
+    QueryAnswer none;
+    none.error = SqlError{"SQLITE_ERROR", fmt::format("PRAGMA {} cannot be changed", pragma), "", "", ""};
+    return std::optional(std::move(none));
+  }
+  auto found = answer(parameters);
+  if (!found) return failed(found);
+  return std::optional(std::move(*found));
 }
 
 std::optional<SqlError> Session::read_plan(const Parameters& parameters, record::QueryPlan& plan) {
@@ -327,6 +414,7 @@ std::optional<SqlError> Session::read_plan(const Parameters& parameters, record:
   auto error = run(*statement, parameters, [&] {
     auto& line = lines.emplace_back();
     for (int at = 0; at < statement->columns(); ++at) line.emplace_back(statement->text(at));
+    return std::optional<SqlError>();
   });
   if (!error) plan = plan_of(lines);
   return error;
@@ -337,7 +425,10 @@ std::optional<SqlError> Session::read_plan(const Parameters& parameters, record:
 std::optional<SqlError> Session::count(const Parameters& parameters, record::QueryPlan& plan) {
   std::int64_t rows = 0;
   PageCount pages(m_database);
-  auto error = run(*m_statement, parameters, [&] { ++rows; });
+  auto error = run(*m_statement, parameters, [&] {
+    ++rows;
+    return std::optional<SqlError>();
+  });
   record::PlanNode& whole = plan.nodes.front();
   whole.rows = static_cast<double>(rows);
   whole.loops = 1;
@@ -368,7 +459,7 @@ Result<void> Session::open() {
 }
 
 const SqlError* Session::execute(const Parameters& parameters) {
-  m_error = run(*m_statement, parameters, [] {});
+  m_error = run(*m_statement, parameters, [] { return std::optional<SqlError>(); });
   return m_error ? &*m_error : nullptr;
 }
 
@@ -401,8 +492,6 @@ Result<std::unique_ptr<QuerySession>> open_query_session(const std::filesystem::
                                                          const QuerySettings& settings) {
   auto database = Database::open(file, Database::Mode::read_write, pragmas);
   if (!database) return failed(database);
-  // Making a value of gigabytes is one step, in which no time is looked at.
-  sqlite3_limit(database->get(), SQLITE_LIMIT_LENGTH, k_longest_value);
   return std::make_unique<Session>(std::move(*database), settings);
 }
 
