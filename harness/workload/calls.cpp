@@ -29,6 +29,8 @@ constexpr const char* k_how_to_log =
     "set logging_collector = on and log_destination = 'csvlog' (or 'jsonlog' from PostgreSQL 15 on), and "
     "log_min_duration_statement";
 
+constexpr const char* k_no_amount = "with a number of calls or a time that can be none";
+
 /// PostgreSQL 12 wrote 23 columns, 13 added backend_type, 14 leader_pid and query_id.
 bool is_log_width(std::size_t columns) {
   return columns == 23 || columns == 24 || columns == 26;
@@ -61,6 +63,14 @@ class Sessions {
       return;
     }
     const auto begun = m_begun.find(session);
+    if (message->kind == Kind::untimed) {
+      ++m_left_out[k_no_amount];
+      if (begun == m_begun.end()) return;
+      // The next time of this session is another statement's.
+      m_take(std::move(begun->second));
+      m_begun.erase(begun);
+      return;
+    }
     if (message->kind == Kind::duration) {
       if (begun == m_begun.end()) return;  // of a parse or a bind
       begun->second.total_ms = message->ms;
@@ -114,14 +124,23 @@ Result<void> read_csvlog(Records& records, const Take& take, Counts& left_out) {
   return {};
 }
 
-Result<std::optional<json>> next_object(Records& records) {
-  const auto record = records.next_json();
-  if (!record) return failed(record);
-  if (!*record) return std::optional<json>();
-  json object = json::parse((*record)->text, nullptr, false);
-  if (object.is_object()) return std::optional<json>(std::move(object));
-  return failed(FailureKind::usage, fmt::format("cannot read '{}': not JSON", records.name()),
-                "the file is cut off here, or something else was added to it", records.at((*record)->line));
+/// The next object that can be held. A number of 1e400 is JSON, but no double: that record is left out.
+Result<std::optional<json>> next_object(Records& records, Counts& left_out) {
+  while (true) {
+    const auto record = records.next_json();
+    if (!record) return failed(record);
+    if (!*record) return std::optional<json>();
+    try {
+      json object = json::parse((*record)->text);
+      if (object.is_object()) return std::optional<json>(std::move(object));
+    } catch (const json::out_of_range&) {
+      ++left_out[k_no_amount];
+      continue;
+    } catch (const json::parse_error&) {
+    }
+    return failed(FailureKind::usage, fmt::format("cannot read '{}': not JSON", records.name()),
+                  "the file is cut off here, or something else was added to it", records.at((*record)->line));
+  }
 }
 
 std::string text_in(const json& object, const char* key) {
@@ -132,7 +151,7 @@ std::string text_in(const json& object, const char* key) {
 Result<void> read_jsonlog(Records& records, const Take& take, Counts& left_out) {
   Sessions sessions(take, left_out);
   while (true) {
-    const auto object = next_object(records);
+    const auto object = next_object(records, left_out);
     if (!object) return failed(object);
     if (!*object) break;
     sessions.see(text_in(**object, "session_id"), text_in(**object, "message"), text_in(**object, "detail"));
@@ -151,11 +170,27 @@ void take_statistics(const std::function<std::string(const char*)>& column, cons
     ++left_out["not shown to the role that exported them: it needs pg_read_all_stats"];
     return;
   }
-  call.calls = static_cast<std::int64_t>(std::clamp(number_in(column("calls")).value_or(1), 0.0, 1e15));
-  call.total_ms = number_in(column("total_exec_time"));
-  if (!call.total_ms) call.total_ms = number_in(column("total_time"));
-  const auto mean = number_in(column("mean_exec_time"));
-  if (!call.total_ms && mean) call.total_ms = *mean * static_cast<double>(call.calls);
+  const auto calls = number_in(column("calls"));
+  bool sound = calls.has_value();
+  // A column that is not there, or NULL, is no fault: one of the three is enough.
+  const auto time_in = [&](const char* name) {
+    const std::string text = column(name);
+    const auto time = number_in(text);
+    sound = sound && (time || text.empty());
+    return time;
+  };
+  call.total_ms = time_in("total_exec_time");
+  if (!call.total_ms) call.total_ms = time_in("total_time");
+  const auto mean = time_in("mean_exec_time");
+  if (sound && !call.total_ms && mean) {
+    call.total_ms = *mean * *calls;
+    sound = is_amount(*call.total_ms);
+  }
+  if (!sound) {
+    ++left_out[k_no_amount];
+    return;
+  }
+  call.calls = static_cast<std::int64_t>(*calls);
   take(std::move(call));
 }
 
@@ -210,7 +245,7 @@ Result<void> read_statistics_csv(Records& records, const Take& take, Counts& lef
 Result<void> read_statistics_json(Records& records, const Take& take, Counts& left_out) {
   bool first = true;
   while (true) {
-    const auto object = next_object(records);
+    const auto object = next_object(records, left_out);
     if (!object) return failed(object);
     if (!*object) return {};
     if (first) {

@@ -123,12 +123,35 @@ TEST_F(CallsTest, a_csvlog_tells_statements_with_their_times_and_values) {
       "1x select 1; 12.500 ms\n");
 }
 
+TEST_F(CallsTest, numbers_that_can_be_none_are_left_out_and_counted) {
+  const std::string why = "with a number of calls or a time that can be none";
+  EXPECT_EQ(said("query,calls,total_exec_time\n"
+                 "select 1,1,nan\nselect 2,99999999999999999999,5\nselect 3,-5,5\nselect 4,1,1e400\n"
+                 "select 5,,5\nselect 6,x,5\nselect 7,1,-inf\nselect 8,2,\nselect 9,3,1.5\n"),
+            "2x select 8\n3x select 9 1.500 ms\n");
+  EXPECT_EQ(m_left_out, (std::map<std::string, std::int64_t>{{why, 7}}));
+  EXPECT_EQ(said("query,calls,mean_exec_time\nselect 1,1e14,1e14\nselect 2,2,nan\n"), "");
+  EXPECT_EQ(m_left_out, (std::map<std::string, std::int64_t>{{why, 2}}));
+  EXPECT_EQ(said(R"({"query":"select 1","calls":1e400,"total_exec_time":1}
+{"query":"select 2","calls":1,"total_exec_time":"NaN"})"),
+            "");
+  EXPECT_EQ(m_left_out, (std::map<std::string, std::int64_t>{{why, 2}}));
+}
+
+TEST_F(CallsTest, a_time_that_is_none_is_left_to_no_other_statement) {
+  EXPECT_EQ(said(csv_line("a", "statement: select 1") + csv_line("a", "duration: nan ms") +
+                 csv_line("a", "duration: 7 ms")),
+            "1x select 1\n");
+  EXPECT_EQ(m_left_out["with a number of calls or a time that can be none"], 1);
+}
+
 TEST_F(CallsTest, times_that_are_none_are_no_times) {
   EXPECT_EQ(said(csv_line("a", "duration: nan ms  statement: select 1") +
                  csv_line("a", "duration: 1e400 ms  statement: select 2") +
                  csv_line("a", "duration: -1 ms  statement: select 3") +
                  csv_line("a", "duration: 2 ms  statement: select 4")),
             "1x select 4 2.000 ms\n");
+  EXPECT_EQ(m_left_out["with a number of calls or a time that can be none"], 3);
 }
 
 TEST_F(CallsTest, a_time_in_a_message_of_its_own_belongs_to_its_session) {

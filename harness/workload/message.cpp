@@ -67,11 +67,15 @@ std::optional<Message> message_in(std::string_view text) {
     message.text = std::move(*statement);
     return message;
   }
-  double ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-  if (error != std::errc{} || !is_amount(ms)) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  const std::string_view number = text.substr(0, text.find(' '));
+  text.remove_prefix(number.size());
   if (!take_front(text, " ms")) return std::nullopt;
+  double ms = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), ms);
+  if (error != std::errc{} || end != number.data() + number.size() || !is_amount(ms)) {
+    message.kind = Message::Kind::untimed;
+    return message;
+  }
   message.ms = ms;
   message.kind = Message::Kind::duration;
   if (trimmed(text).empty()) return message;

@@ -14,6 +14,7 @@ struct Message {
     duration,  ///< "duration: … ms" of the statement before it
     plan,      ///< auto_explain's
     unread,    ///< auto_explain's as XML or YAML
+    untimed,   ///< "duration: nan ms": what says no time
   };
   Kind kind = Kind::begun;
   std::string text;

@@ -64,6 +64,15 @@ TEST_F(WorkloadTest, values_are_those_of_the_slowest_call_the_fastest_and_the_mo
   EXPECT_EQ(statements[0].values, (std::vector<Values>{{"slow"}, {std::nullopt}, {"often"}, {"0"}, {"1"}}));
 }
 
+TEST_F(WorkloadTest, calls_are_counted_up_to_the_end_of_numbers) {
+  Statements statements;
+  for (int i = 0; i < 10'000; ++i)
+    statements.add(counted_calls("select * from t where a = $1", 999'999'999'999'999, 1e14));
+  const auto all = statements.chosen({}, m_left_out);
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].calls, 1'000'000'000'000'000'000);
+}
+
 TEST_F(WorkloadTest, a_call_that_two_settings_log_counts_once) {
   const std::string text = "select * from t where a = $1";
   Call plan = call(text, 2);

@@ -20,6 +20,7 @@ constexpr std::size_t k_most_variants = 20;
 constexpr std::size_t k_remembered_sets = 1000;
 constexpr std::size_t k_longest_set = 20'000;
 constexpr std::size_t k_kept_sets = 5;
+constexpr std::int64_t k_most_calls = 1'000'000'000'000'000'000;
 
 std::size_t bytes_of(const Values& values) {
   std::size_t bytes = 0;
@@ -76,7 +77,7 @@ struct Statements::Variant {
   std::map<Values, std::int64_t> sets;
 
   void take(const Call& call) {
-    calls += call.calls;
+    calls = std::min(calls + call.calls, k_most_calls);
     slowest_ms = std::max(slowest_ms, call.total_ms.value_or(0));
     if (!call.values || call.values->size() != facts.parameters.size() ||
         bytes_of(*call.values) > k_longest_set)
@@ -119,7 +120,8 @@ struct Statements::Group {
 
   void take(const Call& call) {
     Tally& tally = tallies[static_cast<std::size_t>(call.source)];
-    tally.calls += call.calls;
+    // However many lines a file has: a single one may say 10^15.
+    tally.calls = std::min(tally.calls + call.calls, k_most_calls);
     if (call.total_ms) tally.total_ms = tally.total_ms.value_or(0) + *call.total_ms;
   }
 
