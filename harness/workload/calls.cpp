@@ -29,6 +29,7 @@ constexpr const char* k_how_to_log =
     "set logging_collector = on and log_destination = 'csvlog' (or 'jsonlog' from PostgreSQL 15 on), and "
     "log_min_duration_statement";
 
+constexpr const char* k_too_long = "in a record of over 16 MB";
 constexpr const char* k_no_amount = "with a number of calls or a time that can be none";
 
 /// PostgreSQL 12 wrote 23 columns, 13 added backend_type, 14 leader_pid and query_id.
@@ -91,6 +92,13 @@ class Sessions {
       m_take(std::move(call));
   }
 
+  /// Of a record that could not be kept: it may have been any session's, so that no time that comes now is
+  /// of what began before it.
+  void see_left_out(const char* why) {
+    ++m_left_out[why];
+    finish();
+  }
+
   void finish() {
     for (auto& [session, call] : m_begun) m_take(std::move(call));
     m_begun.clear();
@@ -108,6 +116,10 @@ Result<void> read_csvlog(Records& records, const Take& take, Counts& left_out) {
     const auto record = records.next_csv();
     if (!record) return failed(record);
     if (!*record) break;
+    if ((*record)->extent == Extent::too_long) {
+      sessions.see_left_out(k_too_long);
+      continue;
+    }
     const auto& fields = (*record)->fields;
     if (!is_log_width(fields.size())) {
       return failed(FailureKind::usage,
@@ -124,23 +136,40 @@ Result<void> read_csvlog(Records& records, const Take& take, Counts& left_out) {
   return {};
 }
 
-/// The next object that can be held. A number of 1e400 is JSON, but no double: that record is left out.
-Result<std::optional<json>> next_object(Records& records, Counts& left_out) {
-  while (true) {
-    const auto record = records.next_json();
-    if (!record) return failed(record);
-    if (!*record) return std::optional<json>();
-    try {
-      json object = json::parse((*record)->text);
-      if (object.is_object()) return std::optional<json>(std::move(object));
-    } catch (const json::out_of_range&) {
-      ++left_out[k_no_amount];
-      continue;
-    } catch (const json::parse_error&) {
-    }
-    return failed(FailureKind::usage, fmt::format("cannot read '{}': not JSON", records.name()),
-                  "the file is cut off here, or something else was added to it", records.at((*record)->line));
+struct JsonLine {
+  std::optional<json> object;  ///< none where `left_out` says why
+  const char* left_out = nullptr;
+  int line = 0;
+};
+
+/// Values of the object alone: what is nested deeper is of no use here, and a line of brackets would take
+/// many times its size.
+bool at_top(int depth, json::parse_event_t /*event*/, json& /*value*/) {
+  return depth <= 1;
+}
+
+/// The next object; none at the end.
+Result<std::optional<JsonLine>> next_object(Records& records) {
+  const auto record = records.next_json();
+  if (!record) return failed(record);
+  if (!*record) return std::optional<JsonLine>();
+  JsonLine line;
+  line.line = (*record)->line;
+  if ((*record)->extent == Extent::too_long) {
+    line.left_out = k_too_long;
+    return line;
   }
+  try {
+    line.object = json::parse((*record)->text, at_top);
+    if (line.object->is_object()) return line;
+  } catch (const json::out_of_range&) {
+    line.left_out = k_no_amount;  // 1e400 is JSON, but no double
+    line.object.reset();
+    return line;
+  } catch (const json::parse_error&) {
+  }
+  return failed(FailureKind::usage, fmt::format("cannot read '{}': not JSON", records.name()),
+                "the file is cut off here, or something else was added to it", records.at(line.line));
 }
 
 std::string text_in(const json& object, const char* key) {
@@ -148,13 +177,40 @@ std::string text_in(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+/// Is it a line of a jsonlog (src/backend/utils/error/jsonlog.c), which leaves out what it has not?
+Result<void> expect_log_line(const Records& records, const JsonLine& line) {
+  const auto refused = [&](const std::string& cause) {
+    return failed(FailureKind::usage, fmt::format("cannot read '{}': {}", records.name(), cause),
+                  k_how_to_log, records.at(line.line));
+  };
+  for (const char* key : {"message", "detail", "session_id"}) {
+    const auto found = line.object->find(key);
+    if (found != line.object->end() && !found->is_string() && !found->is_null())
+      return refused(fmt::format("'{}' is {} where a jsonlog has text", key,
+                                 found->is_array()    ? "a list"
+                                 : found->is_object() ? "an object"
+                                                      : found->dump()));
+  }
+  for (const char* key : {"timestamp", "error_severity"}) {
+    if (!line.object->contains(key))
+      return refused(fmt::format("there is no '{}', which each line of a jsonlog has", key));
+  }
+  return {};
+}
+
 Result<void> read_jsonlog(Records& records, const Take& take, Counts& left_out) {
   Sessions sessions(take, left_out);
   while (true) {
-    const auto object = next_object(records, left_out);
-    if (!object) return failed(object);
-    if (!*object) break;
-    sessions.see(text_in(**object, "session_id"), text_in(**object, "message"), text_in(**object, "detail"));
+    const auto line = next_object(records);
+    if (!line) return failed(line);
+    if (!*line) break;
+    if (!(*line)->object) {
+      sessions.see_left_out((*line)->left_out);
+      continue;
+    }
+    if (const auto fits = expect_log_line(records, **line); !fits) return failed(fits);
+    const json& object = *(*line)->object;
+    sessions.see(text_in(object, "session_id"), text_in(object, "message"), text_in(object, "detail"));
   }
   sessions.finish();
   return {};
@@ -225,6 +281,10 @@ Result<void> read_statistics_csv(Records& records, const Take& take, Counts& lef
     const auto record = records.next_csv();
     if (!record) return failed(record);
     if (!*record) return {};
+    if ((*record)->extent == Extent::too_long) {
+      ++left_out[k_too_long];
+      continue;
+    }
     const auto& fields = (*record)->fields;
     if (fields.size() != (*header)->fields.size()) {
       return failed(
@@ -245,20 +305,25 @@ Result<void> read_statistics_csv(Records& records, const Take& take, Counts& lef
 Result<void> read_statistics_json(Records& records, const Take& take, Counts& left_out) {
   bool first = true;
   while (true) {
-    const auto object = next_object(records, left_out);
-    if (!object) return failed(object);
-    if (!*object) return {};
+    const auto line = next_object(records);
+    if (!line) return failed(line);
+    if (!*line) return {};
+    if (!(*line)->object) {
+      ++left_out[(*line)->left_out];
+      continue;
+    }
+    const json& object = *(*line)->object;
     if (first) {
       std::set<std::string> names;
-      for (const auto& [name, value] : (*object)->items()) names.insert(name);
+      for (const auto& [name, value] : object.items()) names.insert(name);
       if (const std::string missing = missing_column(names); !missing.empty())
-        return column_missing(records, 1, missing);
+        return column_missing(records, (*line)->line, missing);
       first = false;
     }
     take_statistics(
         [&](const char* name) {
-          const auto found = (*object)->find(name);
-          if (found == (*object)->end() || found->is_null()) return std::string();
+          const auto found = object.find(name);
+          if (found == object.end() || found->is_null()) return std::string();
           return found->is_string() ? found->get<std::string>() : found->dump();
         },
         take, left_out);
@@ -300,7 +365,12 @@ Result<Form> form_of(const Records& records) {
     const std::string head = text.substr(0, std::min<std::size_t>(text.size(), 65536));
     const bool log = head.find("\"error_severity\"") != std::string::npos &&
                      head.find("\"timestamp\"") != std::string::npos;
-    return log ? Form::jsonlog : Form::statistics_json;
+    // What has part of it is told what it lacks: read_jsonlog().
+    const bool partly = head.find("\"query\"") == std::string::npos &&
+                        (head.find("\"message\"") != std::string::npos ||
+                         head.find("\"error_severity\"") != std::string::npos ||
+                         head.find("\"session_id\"") != std::string::npos);
+    return log || partly ? Form::jsonlog : Form::statistics_json;
   }
   const std::vector<Field> fields = first_fields(text);
   if (fields.size() > 1 && std::all_of(fields.begin(), fields.end(), is_column_name))

@@ -14,6 +14,7 @@ namespace lockkeeper::workload {
 namespace {
 
 namespace fs = std::filesystem;
+using LeftOut = std::map<std::string, std::int64_t>;
 
 /// Lines of a csvlog of PostgreSQL 15.
 std::string csv_line(const std::string& session, const std::string& message, const std::string& detail = {}) {
@@ -83,7 +84,7 @@ class CallsTest : public testing::Test {
   }
 
   fs::path m_folder;
-  std::map<std::string, std::int64_t> m_left_out;
+  LeftOut m_left_out;
 };
 
 TEST_F(CallsTest, pg_stat_statements_is_read_as_csv_of_any_version) {
@@ -129,13 +130,13 @@ TEST_F(CallsTest, numbers_that_can_be_none_are_left_out_and_counted) {
                  "select 1,1,nan\nselect 2,99999999999999999999,5\nselect 3,-5,5\nselect 4,1,1e400\n"
                  "select 5,,5\nselect 6,x,5\nselect 7,1,-inf\nselect 8,2,\nselect 9,3,1.5\n"),
             "2x select 8\n3x select 9 1.500 ms\n");
-  EXPECT_EQ(m_left_out, (std::map<std::string, std::int64_t>{{why, 7}}));
+  EXPECT_EQ(m_left_out, (LeftOut{{why, 7}}));
   EXPECT_EQ(said("query,calls,mean_exec_time\nselect 1,1e14,1e14\nselect 2,2,nan\n"), "");
-  EXPECT_EQ(m_left_out, (std::map<std::string, std::int64_t>{{why, 2}}));
+  EXPECT_EQ(m_left_out, (LeftOut{{why, 2}}));
   EXPECT_EQ(said(R"({"query":"select 1","calls":1e400,"total_exec_time":1}
 {"query":"select 2","calls":1,"total_exec_time":"NaN"})"),
             "");
-  EXPECT_EQ(m_left_out, (std::map<std::string, std::int64_t>{{why, 2}}));
+  EXPECT_EQ(m_left_out, (LeftOut{{why, 2}}));
 }
 
 TEST_F(CallsTest, a_time_that_is_none_is_left_to_no_other_statement) {
@@ -269,6 +270,91 @@ TEST_F(CallsTest, what_cannot_be_read_is_said_with_its_line) {
   EXPECT_EQ(said(late + std::string("\0", 1) + "x\n"),
             "FILE:2001: error: cannot read 'FILE': a NUL byte in it\n"
             "hint: it is no text; name the file as the server or psql wrote it");
+}
+
+TEST_F(CallsTest, a_record_that_is_too_long_is_read_past_and_counted) {
+  const LeftOut one = {{"in a record of over 16 MB", 1}};
+  const auto with_long = [](std::string text) {
+    return text.replace(text.find("LONG"), 4, std::string(17UL * 1024 * 1024, 'x'));
+  };
+  const std::string next = csv_line("a", "duration: 2 ms  statement: select 2");
+  EXPECT_EQ(said(next + with_long(csv_line("a", "duration: 1 ms  statement: select 'LONG\",\n\"'")) + next),
+            "1x select 2 2.000 ms\n1x select 2 2.000 ms\n");
+  EXPECT_EQ(m_left_out, one);
+  // Its time comes after it, and is not that of the statement before it.
+  EXPECT_EQ(said(csv_line("a", "statement: select 1") + with_long(csv_line("a", "statement: LONG")) +
+                 csv_line("a", "duration: 9 ms")),
+            "1x select 1\n");
+  EXPECT_EQ(said(with_long("query,calls,total_time\n\"LONG\n\"\"\",1,1\nselect 2,2,3\n")),
+            "2x select 2 3.000 ms\n");
+  EXPECT_EQ(m_left_out, one);
+  EXPECT_EQ(said(with_long(R"([{"query":"LONG\"}\\","calls":1,"total_time":1},
+                               {"query":"select 2","calls":2,"total_time":3}])")),
+            "2x select 2 3.000 ms\n");
+  EXPECT_EQ(m_left_out, one);
+  EXPECT_EQ(said(next + next.substr(0, next.find("select")) + with_long("LONG")),
+            "FILE:2: error: cannot read 'FILE': a quoted field that begins here is never closed\n"
+            "hint: the file is cut off; take it as a whole, or leave out its last record");
+}
+
+TEST_F(CallsTest, a_csvlog_is_known_when_all_its_fields_are_in_quotes) {
+  std::string line;
+  for (const char* field : {"2026-11-27 08:45:53.953 UTC",
+                            "p",
+                            "shop",
+                            "1",
+                            "[local]",
+                            "a",
+                            "3",
+                            "SELECT",
+                            "2026-11-27 08:45:53 UTC",
+                            "3/28",
+                            "0",
+                            "LOG",
+                            "00000",
+                            "duration: 1 ms  statement: select 1",
+                            "",
+                            "",
+                            "",
+                            "",
+                            "",
+                            "",
+                            "",
+                            "",
+                            "psql",
+                            "client backend",
+                            "",
+                            "0"})
+    line += fmt::format("{}\"{}\"", line.empty() ? "" : ",", field);
+  EXPECT_EQ(said(line + "\n"), "1x select 1 1.000 ms\n");
+}
+
+TEST_F(CallsTest, what_is_no_jsonlog_is_told_as_one) {
+  const std::string hint =
+      "\nhint: set logging_collector = on and log_destination = 'csvlog' (or 'jsonlog' from PostgreSQL 15 "
+      "on), and log_min_duration_statement";
+  const std::string good = R"({"timestamp":"x","error_severity":"LOG","message":"checkpoint","detail":null})";
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  const Unreadable cases[] = {
+      {R"({"message":)" + deep + "}",
+       "FILE:1: error: cannot read 'FILE': 'message' is a list where a jsonlog has text" + hint},
+      {good + "\n" + R"({"timestamp":5,"error_severity":["x"],"message":7})",
+       "FILE:2: error: cannot read 'FILE': 'message' is 7 where a jsonlog has text" + hint},
+      {good + "\n" + R"({"timestamp":"x","error_severity":"LOG","session_id":{}})",
+       "FILE:2: error: cannot read 'FILE': 'session_id' is an object where a jsonlog has text" + hint},
+      {R"({"message":"duration: 1 ms  statement: select 1"})",
+       "FILE:1: error: cannot read 'FILE': there is no 'timestamp', which each line of a jsonlog has" + hint},
+      {R"({"timestamp":"x","message":"duration: 1 ms  statement: select 1"})",
+       "FILE:1: error: cannot read 'FILE': there is no 'error_severity', which each line of a jsonlog has" +
+           hint},
+      {good + "\n", ""},
+      {R"({"query":"select \"message\"","calls":1,"total_time":1})", "1x select \"message\" 1.000 ms\n"},
+      {R"({"timestamp":"x","error_severity":"LOG","more":)" + deep +
+           R"(,"message":"duration: 1 ms  plan:\n{\"Query Text\":\"select 1\",\"Plan\":)" + deep + "}\"}",
+       "1x select 1 1.000 ms by plan\n"},
+  };
+  for (const Unreadable& unreadable : cases)
+    EXPECT_EQ(said(unreadable.text), unreadable.said) << unreadable.text.substr(0, 100);
 }
 
 TEST_F(CallsTest, files_that_are_none_are_refused) {

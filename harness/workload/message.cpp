@@ -26,7 +26,9 @@ std::optional<std::string> statement_in(std::string_view text) {
 }
 
 std::optional<Message> json_plan(std::string_view text) {
-  const auto plan = nlohmann::json::parse(text, nullptr, false);
+  // The plan itself is of no use here, and may be nested deeply.
+  const auto at_top = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) { return depth <= 1; };
+  const auto plan = nlohmann::json::parse(text, at_top, false);
   if (!plan.is_object() || !plan.contains("Query Text") || !plan.at("Query Text").is_string())
     return std::nullopt;
   Message message;

@@ -15,7 +15,8 @@ namespace lockkeeper::workload {
 namespace {
 
 constexpr std::size_t k_chunk = 64UL * 1024;
-constexpr std::size_t k_longest_record = 64UL * 1024 * 1024;
+/// Of statements, 100 kB are parsed at most; auto_explain writes the plan into the same record.
+constexpr std::size_t k_longest_record = 16UL * 1024 * 1024;
 
 }  // namespace
 
@@ -76,12 +77,6 @@ tl::unexpected<Failure> Records::endless(int line, std::string_view what) const 
                 "the file is cut off; take it as a whole, or leave out its last record", at(line));
 }
 
-tl::unexpected<Failure> Records::too_long(int line, std::string_view what) const {
-  return failed(FailureKind::usage,
-                fmt::format("cannot read '{}': {} of over 64 MB begins here", m_name, what),
-                "leave that record out, or its end is missing", at(line));
-}
-
 Result<std::optional<CsvRecord>> Records::next_csv() {
   while (peek() == '\n' || peek() == '\r') take();
   if (m_failure) return tl::unexpected<Failure>(*m_failure);
@@ -91,6 +86,16 @@ Result<std::optional<CsvRecord>> Records::next_csv() {
   std::string all;  // checked once for the whole record
   std::string text;
   bool quoted = false;
+  const auto keep = [&](int byte) {
+    if (record.extent == Extent::too_long) return false;
+    all += static_cast<char>(byte);
+    if (all.size() <= k_longest_record) return true;
+    record.extent = Extent::too_long;
+    record.fields = {};
+    all = std::string();  // gives its memory back
+    text = std::string();
+    return false;
+  };
   const auto end_field = [&] {
     record.fields.push_back(text.empty() && !quoted ? Field() : Field(std::move(text)));
     text.clear();
@@ -99,27 +104,26 @@ Result<std::optional<CsvRecord>> Records::next_csv() {
   while (true) {
     const int byte = take();
     if (byte < 0 || byte == '\n' || (byte == '\r' && peek() == '\n')) break;
-    if (all.size() > k_longest_record) return too_long(record.line, "a record");
-    all += static_cast<char>(byte);
+    const bool kept = keep(byte);
     if (byte == ',') {
-      end_field();
+      if (kept) end_field();
     } else if (byte == '"') {
       quoted = true;
       const int begun = m_line;
       for (int inner = take();; inner = take()) {
         if (inner < 0 && m_failure) return tl::unexpected<Failure>(*m_failure);
         if (inner < 0) return endless(begun, "a quoted field");
-        if (all.size() > k_longest_record) return too_long(begun, "a record");
-        all += static_cast<char>(inner);
+        const bool inner_kept = keep(inner);
         if (inner == '"' && peek() != '"') break;
         if (inner == '"') take();
-        text += static_cast<char>(inner);
+        if (inner_kept) text += static_cast<char>(inner);
       }
-    } else {
+    } else if (kept) {
       text += static_cast<char>(byte);
     }
   }
   if (m_failure) return tl::unexpected<Failure>(*m_failure);
+  if (record.extent == Extent::too_long) return record;
   end_field();
   if (const auto good = check(all, record.line); !good) return failed(good);
   return record;
@@ -136,14 +140,20 @@ Result<std::optional<JsonRecord>> Records::next_json() {
   record.line = m_line;
   int depth = 0;
   bool in_text = false;
+  const auto keep = [&](int byte) {
+    if (record.extent == Extent::too_long) return;
+    record.text += static_cast<char>(byte);
+    if (record.text.size() <= k_longest_record) return;
+    record.extent = Extent::too_long;
+    record.text = std::string();  // gives its memory back
+  };
   do {
     const int byte = take();
     if (m_failure) return tl::unexpected<Failure>(*m_failure);
     if (byte < 0) return endless(record.line, "an object");
-    if (record.text.size() > k_longest_record) return too_long(record.line, "an object");
-    record.text += static_cast<char>(byte);
+    keep(byte);
     if (in_text) {
-      if (byte == '\\' && peek() >= 0) record.text += static_cast<char>(take());
+      if (byte == '\\' && peek() >= 0) keep(take());
       if (byte == '"') in_text = false;
     } else if (byte == '"') {
       in_text = true;
@@ -157,6 +167,7 @@ Result<std::optional<JsonRecord>> Records::next_json() {
                     at(record.line));
     }
   } while (depth > 0 || in_text);
+  if (record.extent == Extent::too_long) return record;
   if (const auto good = check(record.text, record.line); !good) return failed(good);
   return record;
 }

@@ -14,19 +14,23 @@ namespace lockkeeper::workload {
 /// A field of CSV as COPY writes it: none where nothing stands between the commas, which is NULL.
 using Field = std::optional<std::string>;
 
+/// What is over 16 MB is read past, and nothing of it kept.
+enum class Extent { whole, too_long };
+
 struct CsvRecord {
   std::vector<Field> fields;
   int line = 0;  ///< that it begins in
+  Extent extent = Extent::whole;
 };
 
 struct JsonRecord {
   std::string text;  ///< an object, from brace to brace
   int line = 0;
+  Extent extent = Extent::whole;
 };
 
-/// Reads a file record by record, in as much memory as its longest record needs. Usage failures with the line
-/// of the record: a quote or a brace that is never closed, a record of over 64 MB, bytes that are not UTF-8,
-/// a NUL.
+/// Reads a file record by record, in as much memory as its longest kept record needs. Usage failures with the
+/// line of the record: a quote or a brace that is never closed, bytes that are not UTF-8, a NUL.
 class Records {
  public:
   static Result<Records> open(const std::filesystem::path& path);
@@ -50,7 +54,6 @@ class Records {
   bool fill();
   Result<void> check(const std::string& text, int line) const;
   tl::unexpected<Failure> endless(int line, std::string_view what) const;
-  tl::unexpected<Failure> too_long(int line, std::string_view what) const;
 
   std::string m_name;
   Descriptor m_file;
