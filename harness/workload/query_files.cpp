@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "sql/parameter_query.h"
+#include "workload/secret.h"
 
 namespace lockkeeper::workload {
 
@@ -74,7 +75,27 @@ std::string stem_of(const std::string& name) {
 
 /// Strings of JSON are YAML's double-quoted ones.
 std::string in_quotes(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string dumped =
+      nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  // JSON lets DEL and the controls of C1 (C2 80 to C2 9F in UTF-8) stand as they are.
+  std::string quoted;
+  for (std::size_t i = 0; i < dumped.size(); ++i) {
+    const bool two = dumped[i] == '\xC2' && i + 1 < dumped.size();
+    const auto code = static_cast<unsigned char>(dumped[two ? i + 1 : i]);
+    if (code == 0x7F || (two && code < 0xA0))
+      quoted += fmt::format("\\u{:04x}", code);
+    else
+      quoted += dumped.substr(i, two ? 2 : 1);
+    if (two) ++i;
+  }
+  return quoted;
+}
+
+/// A file may be called anything: control characters would go to whoever shows the comment.
+std::string shown(const std::string& from) {
+  std::string text = abridged(from, 200);
+  if (holds_control(text)) text = in_quotes(text);
+  return text;
 }
 
 std::string yaml_name(const std::string& name) {
@@ -115,7 +136,10 @@ std::string to_fill_in(const sql::QueryFacts& facts, int missing) {
   int number = 0;
   for (const sql::ParameterUse& use : facts.parameters) {
     ++number;
-    if (use.relation >= 0) text += fmt::format("-- ${} is a value of {}.{}\n", number, use.table, use.value);
+    // A quoted name may have lines.
+    if (use.relation >= 0)
+      text += fmt::format("-- ${} is a value of {}\n", number,
+                          join(split(fmt::format("{}.{}", use.table, use.value), '\n'), "\n--   "));
   }
   return text;
 }
@@ -154,7 +178,7 @@ std::vector<WrittenQuery> query_files(const std::vector<Statement>& statements, 
     const std::string params = params_of(statement, file.missing);
     file.file = stem + (file.missing == 0 ? ".sql" : ".sql.todo");
     file.text = fmt::format("-- name: {}\n-- {}; from {}\n{}{};\n", yaml_name(name + suffix), file.said,
-                            abridged(from, 200), params, statement.facts.text);
+                            shown(from), params, statement.facts.text);
     files.push_back(std::move(file));
   }
   return files;

@@ -118,6 +118,36 @@ TEST_F(WorkloadTest, secrets_and_control_characters_come_into_no_file) {
   EXPECT_EQ(m_left_out["with control characters in them"], 1);
 }
 
+TEST_F(WorkloadTest, values_that_are_secrets_are_kept_back_and_counted) {
+  const auto files =
+      written({call("select * from users where password = $1", 9, Values{"sekret"}),
+               call("insert into users(email, password_hash) values ($1, $2)", 8, Values{"a@b", "sekret"}),
+               call("select * from t where a = $1", 2, Values{"postgres://me:sekret@h/x"}),
+               call("select * from t where a = $1", 2, Values{"plain"}),
+               call("select * from u where crypt($1, hash) = hash", 1, Values{"sekret"})});
+  ASSERT_EQ(files.size(), 4U);
+  for (const WrittenQuery& file : files) EXPECT_EQ(file.text.find("sekret"), std::string::npos) << file.text;
+  EXPECT_NE(files[2].text.find("-- params: [\"plain\"]"), std::string::npos) << files[2].text;
+  EXPECT_EQ(m_left_out, (LeftOut{{"values of calls with what looks like a secret", 4}}));
+}
+
+TEST_F(WorkloadTest, control_characters_of_values_and_of_a_file_s_name_are_escaped) {
+  const auto statements = chosen({call("select * from t where a = $1", 1, Values{"\x1b[2J\x7f\xc2\x9b°ü"})});
+  const auto files = query_files(statements, "a\x1b[31m.csv");
+  EXPECT_EQ(files.at(0).text,
+            "-- name: select t by a\n"
+            "-- 1 call, mean 1.0 ms, total 1.0 ms; from \"a\\u001b[31m.csv\"\n"
+            "-- params: [\"\\u001b[2J\\u007f\\u009b°ü\"]\n"
+            "select * from t where a = $1;\n");
+}
+
+TEST_F(WorkloadTest, a_name_of_several_lines_stays_in_its_comment) {
+  const auto files = written(
+      {counted_calls("select * from \"t\n; drop table x\" where a = $1 and b > now() - interval $2", 1, 1)});
+  EXPECT_NE(files.at(0).text.find("-- $1 is a value of \"t\n--   ; drop table x\".a\n"), std::string::npos)
+      << files.at(0).text;
+}
+
 TEST_F(WorkloadTest, a_file_says_where_a_query_comes_from) {
   const auto files =
       written({call("-- name: Old :many\nselect * from \"Order\" where \"userId\" = $1;", 1234.5,

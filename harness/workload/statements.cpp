@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "workload/secret.h"
 
 namespace lockkeeper::workload {
 
@@ -28,36 +29,18 @@ std::size_t bytes_of(const Values& values) {
   return bytes;
 }
 
-enum class Of { statement, value };
-
-/// What connection strings, URLs and comparisons with a literal hold: password=…, scheme://user:…@host. In
-/// SQL `token = $1` and `a.token = b.token` are none.
-bool holds_secret(std::string_view text, Of what) {
-  const std::string low = lower(text);
-  for (const std::string_view word : {"password", "passwd", "secret", "token", "api_key"}) {
-    for (std::size_t at = low.find(word); at != std::string::npos; at = low.find(word, at + 1)) {
-      std::size_t next = low.find_first_not_of(' ', at + word.size());
-      if (next == std::string::npos || low[next] != '=') continue;
-      next = low.find_first_not_of(' ', next + 1);
-      if (next == std::string::npos || low[next] == '$') continue;
-      const bool inside =
-          std::count(low.begin(), low.begin() + static_cast<std::ptrdiff_t>(at), '\'') % 2 == 1;
-      if (what == Of::value || low[next] == '\'' || inside) return true;
-    }
-  }
-  for (std::size_t at = low.find("://"); at != std::string::npos; at = low.find("://", at + 3)) {
-    const std::size_t end = std::min(low.find_first_of(" \t\n/'\"", at + 3), low.size());
-    const std::string_view authority = std::string_view(low).substr(at + 3, end - at - 3);
-    const std::size_t at_sign = authority.rfind('@');
-    if (at_sign != std::string_view::npos && authority.find(':') < at_sign) return true;
-  }
-  return false;
+/// Why a statement is not to be written to a file; empty where it may be.
+std::string unfit(const std::string& text) {
+  if (holds_control(text)) return "with control characters in them";
+  if (statement_holds_secret(text)) return "with what looks like a secret in them";
+  return {};
 }
 
-bool holds_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](unsigned char byte) {
-    return (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f;
-  });
+/// Parameters whose values are secrets by where they stand.
+bool takes_secrets(const sql::QueryFacts& facts) {
+  return parameters_hold_secret(facts.text) ||
+         std::any_of(facts.parameters.begin(), facts.parameters.end(),
+                     [](const sql::ParameterUse& use) { return names_secret(use.column); });
 }
 
 }  // namespace
@@ -69,8 +52,13 @@ struct Statements::Variant {
     Values values;
   };
 
+  explicit Variant(sql::QueryFacts its_facts)
+      : facts(std::move(its_facts)), secret_values(takes_secrets(facts)) {}
+
   sql::QueryFacts facts;
+  bool secret_values;
   std::int64_t calls = 0;
+  std::int64_t kept_back = 0;  ///< calls whose values look like secrets
   double slowest_ms = -1;
   std::optional<Extreme> slowest;
   std::optional<Extreme> fastest;
@@ -82,9 +70,11 @@ struct Statements::Variant {
     if (!call.values || call.values->size() != facts.parameters.size() ||
         bytes_of(*call.values) > k_longest_set)
       return;
-    if (std::any_of(call.values->begin(), call.values->end(),
-                    [](const auto& value) { return value && holds_secret(*value, Of::value); }))
+    if (secret_values || std::any_of(call.values->begin(), call.values->end(),
+                                     [](const auto& value) { return value && holds_secret(*value); })) {
+      ++kept_back;
       return;
+    }
     if (sets.size() < k_remembered_sets || sets.contains(*call.values)) ++sets[*call.values];
     if (!call.total_ms) return;
     if (!slowest || *call.total_ms > slowest->ms) slowest = {*call.total_ms, *call.values};
@@ -165,21 +155,19 @@ Statements::Known Statements::look_at(const std::string& text) {
     return leave_out("utility statements and transaction control", facts->fingerprint);
   if (facts->on_catalogs_only) return leave_out("on the server's catalogs alone", facts->fingerprint);
   if (facts->touches_nothing) return leave_out("without a table", facts->fingerprint);
-  if (holds_control(text)) return leave_out("with control characters in them", facts->fingerprint);
-  if (holds_secret(text, Of::statement))
-    return leave_out("with what looks like a secret in them", facts->fingerprint);
+  if (const std::string why = unfit(text); !why.empty()) return leave_out(why, facts->fingerprint);
   auto& group = m_groups[facts->fingerprint];
   if (!group) group = std::make_unique<Group>();
   if (facts->parameters.empty()) {
     // Its text is kept where it turns out to be the slowest: add().
-    if (!group->without) group->without = Variant{std::move(*facts), 0, -1, {}, {}, {}};
+    if (!group->without) group->without.emplace(std::move(*facts));
     return {group.get(), nullptr};
   }
   const auto known = group->with_parameters.find(facts->text);
   if (known != group->with_parameters.end()) return {group.get(), &known->second};
   if (group->with_parameters.size() >= k_most_variants) return {group.get(), nullptr};
   const std::string key = facts->text;
-  return {group.get(), &(group->with_parameters[key] = Variant{std::move(*facts), 0, -1, {}, {}, {}})};
+  return {group.get(), &group->with_parameters.try_emplace(key, std::move(*facts)).first->second};
 }
 
 Statements::Known Statements::known(const std::string& text) {
@@ -203,9 +191,7 @@ void Statements::add(const Call& call) {
     where.variant->take(call);
   } else if (where.group->without && call.total_ms.value_or(0) > where.group->without->slowest_ms) {
     auto facts = sql::query_facts(call.text);
-    if (!facts || !facts->parameters.empty() || holds_secret(call.text, Of::statement) ||
-        holds_control(call.text))
-      return;
+    if (!facts || !facts->parameters.empty() || !unfit(call.text).empty()) return;
     where.group->without->facts = std::move(*facts);
     where.group->without->slowest_ms = call.total_ms.value_or(0);
   }
@@ -216,6 +202,10 @@ std::vector<Statement> Statements::chosen(const Choice& choice,
   for (const auto& [why, which] : m_left_out) left_out[why] += static_cast<std::int64_t>(which.size());
   std::vector<Statement> statements;
   for (const auto& [fingerprint, group] : m_groups) {
+    for (const auto& [text, variant] : group->with_parameters) {
+      if (variant.kept_back > 0)
+        left_out["values of calls with what looks like a secret"] += variant.kept_back;
+    }
     const Group::Tally& tally = group->tally();
     if (tally.calls < choice.min_calls) {
       ++left_out[fmt::format("called less often than --min-calls {}", choice.min_calls)];
